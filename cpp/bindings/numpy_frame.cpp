@@ -1,0 +1,87 @@
+#include "numpy_frame.hpp"
+
+#include <core/error.hpp>
+
+#include <pybind11/numpy.h>
+
+#include <limits>
+#include <string>
+
+namespace py = pybind11;
+
+namespace gymreel {
+namespace {
+
+std::string describe(const py::array& array) {
+    return py::str("{} array of shape {}").format(array.dtype(), py::tuple(array.attr("shape")));
+}
+
+bool has_one_reference(PyObject* object) noexcept {
+#if defined(Py_GIL_DISABLED) && PY_VERSION_HEX >= 0x030E0000
+    return PyUnstable_Object_IsUniquelyReferenced(object) != 0;
+#elif defined(Py_GIL_DISABLED)
+    return false;  // No public way to tell: copy.
+#else
+    // Honest on every version, 3.14's borrowed stack references included: the array hangs in a list, which owns a
+    // reference, and each borrowed one is backed by a variable that owns another.
+    return Py_REFCNT(object) == 1;
+#endif
+}
+
+bool has_weak_references(PyObject* object) noexcept {
+    const Py_ssize_t offset = Py_TYPE(object)->tp_weaklistoffset;
+    return offset > 0 && *reinterpret_cast<PyObject**>(reinterpret_cast<char*>(object) + offset) != nullptr;
+}
+
+}  // namespace
+
+FrameView view_of(py::handle frame) {
+    if (!py::isinstance<py::array>(frame)) {
+        throw Error(ErrorKind::frame_type, "write",
+                    "frame must be a numpy array, got " + std::string(Py_TYPE(frame.ptr())->tp_name) +
+                        "; convert it with numpy.asarray()");
+    }
+    const auto array = py::reinterpret_borrow<py::array>(frame);
+    if (array.dtype().num() != py::dtype::num_of<std::uint8_t>()) {
+        throw Error(ErrorKind::frame_type, "write",
+                    "frame must hold uint8 values from 0 to 255, got " + describe(array) +
+                        "; for floats from 0 to 1 write (frame * 255).round().astype(numpy.uint8)");
+    }
+    const bool is_grey = array.ndim() == 2;
+    const py::ssize_t channels = is_grey ? 1 : array.ndim() == 3 ? array.shape(2) : 0;
+    if (channels != 1 && channels != 3 && channels != 4) {
+        throw Error(ErrorKind::frame_shape, "write",
+                    "frame must have the shape (height, width, 3), (height, width, 4), (height, width, 1) or "
+                    "(height, width), got " + describe(array));
+    }
+    constexpr py::ssize_t largest = std::numeric_limits<std::int16_t>::max();  // No codec here goes further.
+    if (array.shape(0) < 1 || array.shape(1) < 1 || array.shape(0) > largest || array.shape(1) > largest) {
+        throw Error(ErrorKind::frame_shape, "write",
+                    "frame must have from 1 to " + std::to_string(largest) + " rows and columns, got " +
+                        describe(array));
+    }
+    FrameView view;
+    view.data = static_cast<const std::uint8_t*>(array.data());
+    view.height = static_cast<int>(array.shape(0));
+    view.width = static_cast<int>(array.shape(1));
+    view.channels = static_cast<int>(channels);
+    view.row_stride = array.strides(0);
+    view.pixel_stride = array.strides(1);
+    // numpy may give an axis of length 1 any stride.
+    view.channel_stride = channels == 1 ? 1 : array.strides(2);
+    return view;
+}
+
+bool is_reachable_only_here(py::handle frame) noexcept {
+    PyObject* object = frame.ptr();
+    for (;;) {
+        const auto* const plain_array = reinterpret_cast<PyObject*>(py::detail::npy_api::get().PyArray_Type_);
+        if (reinterpret_cast<PyObject*>(Py_TYPE(object)) != plain_array) return false;
+        if (!has_one_reference(object) || has_weak_references(object)) return false;
+        const auto* const array = py::detail::array_proxy(object);
+        if (array->base == nullptr) return (array->flags & py::detail::npy_api::NPY_ARRAY_OWNDATA_) != 0;
+        object = array->base;
+    }
+}
+
+}  // namespace gymreel

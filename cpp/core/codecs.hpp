@@ -1,0 +1,39 @@
+#pragma once
+
+#include "ffmpeg_ptr.hpp"
+
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace gymreel {
+
+using Options = std::vector<std::pair<std::string, std::string>>;
+
+/// A video encoder of the FFmpeg that is linked.
+struct EncoderDescription {
+    std::string name;         ///< For example "libx264".
+    std::string codec;        ///< What it produces, for example "h264".
+    std::string description;  ///< FFmpeg's own words.
+    std::vector<std::string> pixel_formats;
+    bool is_hardware = false;
+};
+
+/// Every video encoder that takes frames from ordinary memory, in FFmpeg's order.
+std::vector<EncoderDescription> list_encoders();
+
+/// Errors: Error (codec_not_found).
+const AVCodec* find_encoder(const std::string& name);
+
+/// The pixel formats that `encoder` takes and that frames can be converted to.
+std::vector<AVPixelFormat> supported_pixel_formats(const AVCodec* encoder);
+
+/// Checks names and values of encoder options without opening the encoder.
+///
+/// Errors: Error (config) that names the first option that is unknown or cannot have its value.
+void check_encoder_options(const std::string& encoder, const Options& options);
+
+/// True where FFmpeg has the muxer and it takes what the encoder produces.
+bool can_mux(const std::string& muxer, const std::string& encoder);
+
+}  // namespace gymreel

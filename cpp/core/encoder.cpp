@@ -1,0 +1,119 @@
+#include "encoder.hpp"
+
+#include "av_error.hpp"
+
+extern "C" {
+#include <libavutil/pixdesc.h>
+}
+
+#include <algorithm>
+#include <new>
+
+namespace gymreel {
+namespace {
+
+constexpr int round_up(int size, int log2_step) { return -(-size >> log2_step) * (1 << log2_step); }
+
+bool is_rgb(const AVPixFmtDescriptor& format) {
+    return (format.flags & (AV_PIX_FMT_FLAG_RGB | AV_PIX_FMT_FLAG_PAL)) != 0;
+}
+
+template <typename T>
+T* or_bad_alloc(T* object) {
+    if (object == nullptr) throw std::bad_alloc();
+    return object;
+}
+
+void tag_colors(AVCodecContext& context, const AVPixFmtDescriptor& format) {
+    if (is_rgb(format)) return;  // No conversion took place that a tag could describe.
+    context.colorspace = AVCOL_SPC_BT709;
+    context.color_primaries = AVCOL_PRI_BT709;
+    context.color_trc = AVCOL_TRC_BT709;
+    context.color_range = AVCOL_RANGE_MPEG;
+    if (format.log2_chroma_w == 1 && format.log2_chroma_h == 1) {
+        context.chroma_sample_location = AVCHROMA_LOC_CENTER;  // Converter takes the mean of 2 x 2 pixels.
+    }
+}
+
+}  // namespace
+
+Encoder::Encoder(const EncoderConfig& config, int width, int height, int num_threads)
+    : frame_(or_bad_alloc(av_frame_alloc())), packet_(or_bad_alloc(av_packet_alloc())) {
+    const AVCodec* const codec = find_encoder(config.encoder);
+    context_.reset(or_bad_alloc(avcodec_alloc_context3(codec)));
+    const AVPixelFormat pixel_format = av_get_pix_fmt(config.pixel_format.c_str());
+    const AVPixFmtDescriptor* const descriptor = av_pix_fmt_desc_get(pixel_format);
+    if (descriptor == nullptr) {
+        throw Error(ErrorKind::config, "pixel_format", "FFmpeg has no pixel format '" + config.pixel_format + "'");
+    }
+    context_->pix_fmt = pixel_format;
+    context_->width = round_up(width, descriptor->log2_chroma_w);
+    context_->height = round_up(height, descriptor->log2_chroma_h);
+    context_->time_base = {config.fps_denominator, config.fps_numerator};
+    context_->framerate = {config.fps_numerator, config.fps_denominator};
+    context_->sample_aspect_ratio = {1, 1};
+    context_->thread_count = num_threads;
+    if (config.global_header) context_->flags |= AV_CODEC_FLAG_GLOBAL_HEADER;
+    tag_colors(*context_, *descriptor);
+
+    Dictionary options;
+    for (const auto& [name, value] : config.options) options.set(name.c_str(), value.c_str());
+    const int result =
+        options.pass_to([&](AVDictionary** dictionary) { return avcodec_open2(context_.get(), codec, dictionary); });
+    try {
+        check(result, "open the encoder", ErrorKind::encode);
+    } catch (const Error& error) {
+        ErrorInfo info = error.info();
+        info.operation += " '" + config.encoder + "' for frames of " + std::to_string(width) + "x" +
+                          std::to_string(height) + " pixels";
+        throw Error(std::move(info));
+    }
+    if (const AVDictionaryEntry* const unused = options.first()) {
+        throw Error(ErrorKind::config, "options",
+                    "encoder '" + config.encoder + "' has no option '" + unused->key + "'");
+    }
+    converter_ = make_frame_converter(pixel_format);
+}
+
+AVFrame& Encoder::writable_frame() {
+    // Encoders that copy what they are sent (x264, libvpx) let the same, cache-warm buffer be filled again.
+    if (frame_->buf[0] == nullptr || av_frame_is_writable(frame_.get()) == 0) {
+        av_frame_unref(frame_.get());
+        frame_->format = context_->pix_fmt;
+        frame_->width = context_->width;
+        frame_->height = context_->height;
+        check(av_frame_get_buffer(frame_.get(), 0), "allocate a frame", ErrorKind::encode);
+    }
+    frame_->colorspace = context_->colorspace;
+    frame_->color_primaries = context_->color_primaries;
+    frame_->color_trc = context_->color_trc;
+    frame_->color_range = context_->color_range;
+    frame_->chroma_location = context_->chroma_sample_location;
+    return *frame_;
+}
+
+void Encoder::load(const FrameView& source) { converter_->convert(source, writable_frame()); }
+
+void Encoder::encode(const PacketSink& sink) {
+    frame_->pts = next_pts_++;
+    check(avcodec_send_frame(context_.get(), frame_.get()), "encode a frame", ErrorKind::encode);
+    receive(sink);
+}
+
+void Encoder::flush(const PacketSink& sink) {
+    check(avcodec_send_frame(context_.get(), nullptr), "flush the encoder", ErrorKind::encode);
+    receive(sink);
+}
+
+void Encoder::receive(const PacketSink& sink) {
+    for (;;) {
+        const int result = avcodec_receive_packet(context_.get(), packet_.get());
+        if (result == AVERROR(EAGAIN) || result == AVERROR_EOF) return;
+        check(result, "receive a packet", ErrorKind::encode);
+        packet_->duration = 1;
+        sink(*packet_);
+        av_packet_unref(packet_.get());
+    }
+}
+
+}  // namespace gymreel

@@ -1,0 +1,55 @@
+#pragma once
+
+#include "codecs.hpp"
+#include "ffmpeg_ptr.hpp"
+#include "frame_converter.hpp"
+
+#include <functional>
+#include <memory>
+#include <string>
+
+namespace gymreel {
+
+struct EncoderConfig {
+    std::string encoder;       ///< FFmpeg's name of it.
+    std::string pixel_format;  ///< FFmpeg's name of it.
+    int fps_numerator = 30;
+    int fps_denominator = 1;
+    Options options;
+    bool global_header = false;  ///< Codec parameters go to the container's header.
+};
+
+/// Frames in, packets out, at a constant frame rate: the n-th frame is shown from n/fps on for 1/fps.
+///
+/// Thread: one at a time; the encoder may run `num_threads` of its own.
+/// Errors: Error (encode), with what the encoder logged; std::bad_alloc.
+class Encoder {
+public:
+    using PacketSink = std::function<void(AVPacket&)>;
+
+    /// Opens the encoder for frames of `width` x `height`; odd sizes are padded where the pixel format shares chroma.
+    Encoder(const EncoderConfig& config, int width, int height, int num_threads);
+
+    /// Converts one frame into the encoder's memory; `source` is not needed afterwards. encode() must follow.
+    void load(const FrameView& source);
+
+    /// Encodes the loaded frame and hands on the packets that are ready.
+    void encode(const PacketSink& sink);
+
+    /// Hands on every packet that the encoder still holds. Called at most once, after the last frame.
+    void flush(const PacketSink& sink);
+
+    const AVCodecContext& context() const noexcept { return *context_; }
+
+private:
+    AVFrame& writable_frame();
+    void receive(const PacketSink& sink);
+
+    CodecContextPtr context_;
+    FramePtr frame_;
+    PacketPtr packet_;
+    std::unique_ptr<FrameConverter> converter_;
+    std::int64_t next_pts_ = 0;
+};
+
+}  // namespace gymreel

@@ -1,0 +1,82 @@
+#pragma once
+
+extern "C" {
+#include <libavcodec/avcodec.h>
+#include <libavformat/avformat.h>
+#include <libavutil/dict.h>
+#include <libavutil/frame.h>
+#include <libavutil/mem.h>
+#include <libswscale/swscale.h>
+}
+
+#include <memory>
+#include <new>
+
+namespace gymreel {
+
+/// The only home of FFmpeg's deleters: each owning pointer to an FFmpeg object is one of these aliases.
+template <auto Release>
+struct FFmpegDeleter {
+    template <typename T>
+    void operator()(T* object) const noexcept {
+        Release(object);
+    }
+};
+
+namespace detail {
+
+inline void free_codec_context(AVCodecContext* context) noexcept { avcodec_free_context(&context); }
+inline void free_codec_parameters(AVCodecParameters* parameters) noexcept { avcodec_parameters_free(&parameters); }
+inline void free_frame(AVFrame* frame) noexcept { av_frame_free(&frame); }
+inline void free_packet(AVPacket* packet) noexcept { av_packet_free(&packet); }
+inline void free_dictionary(AVDictionary* dictionary) noexcept { av_dict_free(&dictionary); }
+inline void close_input(AVFormatContext* context) noexcept { avformat_close_input(&context); }
+inline void free_io(AVIOContext* io) noexcept {
+    av_freep(&io->buffer);
+    avio_context_free(&io);
+}
+
+}  // namespace detail
+
+using CodecContextPtr = std::unique_ptr<AVCodecContext, FFmpegDeleter<detail::free_codec_context>>;
+using CodecParametersPtr = std::unique_ptr<AVCodecParameters, FFmpegDeleter<detail::free_codec_parameters>>;
+using FramePtr = std::unique_ptr<AVFrame, FFmpegDeleter<detail::free_frame>>;
+using PacketPtr = std::unique_ptr<AVPacket, FFmpegDeleter<detail::free_packet>>;
+using OutputContextPtr = std::unique_ptr<AVFormatContext, FFmpegDeleter<avformat_free_context>>;
+using InputContextPtr = std::unique_ptr<AVFormatContext, FFmpegDeleter<detail::close_input>>;
+using IoContextPtr = std::unique_ptr<AVIOContext, FFmpegDeleter<detail::free_io>>;
+using ScalerPtr = std::unique_ptr<SwsContext, FFmpegDeleter<sws_freeContext>>;
+
+/// An AVDictionary that FFmpeg may replace behind its back while it takes entries out.
+class Dictionary {
+public:
+    Dictionary() = default;
+
+    /// Errors: std::bad_alloc.
+    void set(const char* key, const char* value, int flags = 0) {
+        AVDictionary* dictionary = dictionary_.release();
+        const int result = av_dict_set(&dictionary, key, value, flags);
+        dictionary_.reset(dictionary);
+        if (result < 0) throw std::bad_alloc();
+    }
+
+    /// Calls `consume(AVDictionary**)`, the shape of every libav call that takes options out of a dictionary.
+    template <typename Consume>
+    auto pass_to(Consume consume) {
+        AVDictionary* dictionary = dictionary_.release();
+        auto result = consume(&dictionary);
+        dictionary_.reset(dictionary);
+        return result;
+    }
+
+    /// The first entry left, or null.
+    const AVDictionaryEntry* first() const { return av_dict_get(dictionary_.get(), "", nullptr, AV_DICT_IGNORE_SUFFIX); }
+
+    /// Gives the entries to an FFmpeg structure that will free them.
+    AVDictionary* release() noexcept { return dictionary_.release(); }
+
+private:
+    std::unique_ptr<AVDictionary, FFmpegDeleter<detail::free_dictionary>> dictionary_;
+};
+
+}  // namespace gymreel

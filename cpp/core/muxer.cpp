@@ -1,0 +1,75 @@
+#include "muxer.hpp"
+
+#include "av_error.hpp"
+
+#include <new>
+
+namespace gymreel {
+namespace {
+
+const AVOutputFormat* find_muxer(const std::string& name) {
+    const AVOutputFormat* const format = av_guess_format(name.c_str(), nullptr, nullptr);
+    if (format == nullptr) {
+        throw Error(ErrorKind::config, "path", "this FFmpeg cannot write the container '" + name + "'");
+    }
+    return format;
+}
+
+}  // namespace
+
+bool Muxer::wants_global_header(const std::string& muxer) {
+    return (find_muxer(muxer)->flags & AVFMT_GLOBALHEADER) != 0;
+}
+
+Muxer::Muxer(Output& output, const MuxerConfig& config, const AVCodecParameters& stream, AVRational time_base,
+             AVRational frame_rate)
+    : io_(output, IoHandle::Mode::write), context_(avformat_alloc_context()), time_base_(time_base) {
+    if (!context_) throw std::bad_alloc();
+    context_->oformat = find_muxer(config.muxer);
+    context_->pb = io_.get();
+    context_->flags |= AVFMT_FLAG_CUSTOM_IO;
+    if (config.flush_packets) context_->flags |= AVFMT_FLAG_FLUSH_PACKETS;
+    io_.serve_reopening(context_.get());
+
+    Dictionary metadata;
+    for (const auto& [key, value] : config.metadata) metadata.set(key.c_str(), value.c_str());
+    context_->metadata = metadata.release();
+
+    AVStream* const track = avformat_new_stream(context_.get(), nullptr);
+    if (track == nullptr) throw std::bad_alloc();
+    check(avcodec_parameters_copy(track->codecpar, &stream), "describe the stream", ErrorKind::output);
+    track->codecpar->codec_tag = 0;
+    const bool is_mp4 = config.muxer == "mp4" || config.muxer == "mov";
+    if (is_mp4 && stream.codec_id == AV_CODEC_ID_HEVC) {
+        track->codecpar->codec_tag = MKTAG('h', 'v', 'c', '1');  // Apple's players know HEVC by this tag only.
+    }
+    track->time_base = time_base;
+    track->avg_frame_rate = frame_rate;
+
+    Dictionary options;
+    for (const auto& [name, value] : config.options) options.set(name.c_str(), value.c_str());
+    check(options.pass_to([&](AVDictionary** dictionary) { return avformat_write_header(context_.get(), dictionary); }),
+          "write the header", ErrorKind::output);
+    if (config.flush_packets) avio_flush(context_->pb);
+    check_io("write the header");
+}
+
+void Muxer::write(AVPacket& packet) {
+    packet.stream_index = 0;
+    av_packet_rescale_ts(&packet, time_base_, context_->streams[0]->time_base);
+    check(av_write_frame(context_.get(), &packet), "write a packet", ErrorKind::output);
+    check_io("write a packet");
+}
+
+void Muxer::finish() {
+    check(av_write_trailer(context_.get()), "write the trailer", ErrorKind::output);
+    avio_flush(context_->pb);
+    check_io("write the trailer");
+}
+
+void Muxer::check_io(const char* operation) const {
+    // Several muxers report success while their output has failed.
+    check(context_->pb->error, operation, ErrorKind::output);
+}
+
+}  // namespace gymreel

@@ -1,0 +1,59 @@
+#pragma once
+
+#include "muxer.hpp"
+
+#include <filesystem>
+#include <memory>
+#include <vector>
+
+namespace gymreel {
+
+struct FileConfig {
+    std::filesystem::path path;  ///< Empty: the bytes stay in memory.
+    std::string muxer;
+    Metadata metadata;
+};
+
+/// One recording on its way to a file: packets go into a hidden partial file that can be read at any moment, and
+/// finish() turns it into one complete file under its own name, atomically.
+///
+/// mp4 and mov are fragmented while they grow and rewritten in one piece, index first, at the end. Other containers
+/// are readable as they grow and only get their trailer.
+///
+/// Thread: one at a time.
+/// Errors: Error (output). The partial file is removed only when the complete one is in its place, so destroying this
+/// at any moment keeps what was written.
+class RecordingFile {
+public:
+    RecordingFile(FileConfig config, const AVCodecContext& encoder);
+
+    /// Consumes the packet.
+    void write(AVPacket& packet) { muxer_->write(packet); }
+
+    /// Completes the recording. Called at most once.
+    void finish();
+
+    /// Where the bytes are: the partial file until finish() has succeeded, then `config.path`.
+    const std::filesystem::path& path() const noexcept { return current_path_; }
+
+    std::int64_t num_bytes() const noexcept { return output_ ? output_->size() : num_bytes_; }
+
+    /// The complete recording, where it stays in memory.
+    std::vector<std::uint8_t> take_bytes();
+
+private:
+    /// A new output: a hidden file beside the target that did not exist yet, or memory.
+    std::unique_ptr<Output> create_output(const char* suffix, std::filesystem::path& path) const;
+    bool is_rewritten() const noexcept { return config_.muxer == "mp4" || config_.muxer == "mov"; }
+    void rewrite();
+    void publish(std::unique_ptr<Output> output, const std::filesystem::path& path);
+
+    FileConfig config_;
+    AVRational frame_rate_;
+    std::filesystem::path current_path_;
+    std::unique_ptr<Output> output_;
+    std::unique_ptr<Muxer> muxer_;
+    std::int64_t num_bytes_ = 0;
+};
+
+}  // namespace gymreel

@@ -1,0 +1,135 @@
+#pragma once
+
+#include "encoder.hpp"
+#include "error.hpp"
+#include "pending_frame.hpp"
+#include "recording_file.hpp"
+
+#include <chrono>
+#include <condition_variable>
+#include <exception>
+#include <filesystem>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <vector>
+
+namespace gymreel {
+
+struct StreamConfig {
+    EncoderConfig encoder;
+    FileConfig file;
+    std::size_t max_pending_bytes = 0;  ///< Frames that wait for the encoder may take this much memory.
+};
+
+/// Counts of one stream. `num_written` = `num_borrowed` + `num_copied`; dropped frames are in neither.
+struct StreamStats {
+    std::uint64_t num_written = 0;
+    std::uint64_t num_encoded = 0;
+    std::uint64_t num_dropped = 0;
+    std::uint64_t num_borrowed = 0;
+    std::uint64_t num_copied = 0;
+    std::uint64_t num_pending = 0;
+    std::uint64_t pending_bytes = 0;
+    std::int64_t num_bytes = 0;
+};
+
+/// What a stream has become once it is done.
+struct StreamResult {
+    std::filesystem::path path;  ///< The partial file where the recording could not be completed; empty for memory.
+    std::uint64_t num_frames = 0;
+    std::int64_t num_bytes = 0;
+    int width = 0;
+    int height = 0;
+};
+
+/// One output: its queue, its state, its first error, its statistics.
+///
+/// Ownership: accepted owner tokens belong to the stream until they come back through SpentFrames.
+/// Thread: the calling side may be any threads; run_slice() is for one worker at a time (the engine sees to it).
+/// Errors: the first failure sticks; after it frames are refused and failure() tells it. What had reached the file
+/// before stays, and is completed where that is possible.
+class Stream {
+public:
+    enum class Enqueued {
+        full,      ///< Not taken: no room. The token stays with the caller.
+        waiting,   ///< Taken; a worker has the stream or will have it.
+        schedule,  ///< Taken; the caller must give the stream to a worker.
+    };
+
+    explicit Stream(StreamConfig config) : config_(std::move(config)) {}
+    Stream(const Stream&) = delete;
+    Stream& operator=(const Stream&) = delete;
+
+    // The calling side.
+
+    /// Queues a borrowed frame.
+    ///
+    /// Errors: Error (frame_shape, closed, or the failure of the stream); the token then stays with the caller.
+    Enqueued enqueue(const FrameView& view, OwnerToken owner);
+
+    /// Queues a copy of the frame, made before the call returns. Errors: as above, std::bad_alloc.
+    Enqueued enqueue_copy(const FrameView& view);
+
+    /// Counts a frame that the caller gave up on.
+    void count_dropped();
+
+    /// Waits for room for a frame of that size, at most `timeout`. True where there is room or no reason to wait.
+    bool wait_for_room(std::size_t num_bytes, std::chrono::milliseconds timeout);
+
+    /// No frames will follow. True where the caller must give the stream to a worker. Idempotent.
+    bool finish();
+
+    /// Waits at most `timeout` until a finished stream is done.
+    bool wait_until_done(std::chrono::milliseconds timeout);
+
+    StreamStats stats() const;
+    std::optional<ErrorInfo> failure() const;
+    std::optional<StreamResult> result() const;  ///< Nothing until the stream is done.
+    std::vector<std::uint8_t> take_bytes();      ///< Of a stream in memory that is done.
+
+    // The worker's side.
+
+    /// Works on the queue for a while. True where more is left to do; false hands the stream back to the calling side,
+    /// whose next enqueue() or finish() schedules it again.
+    bool run_slice(SpentFrames& spent) noexcept;
+
+private:
+    /// A stream moves through these in order and never back.
+    enum class State {
+        open,       ///< Takes frames.
+        finishing,  ///< Takes no more; those queued are still being encoded.
+        done        ///< The file is complete, or as complete as it will get.
+    };
+
+    void check_writable(const FrameView& view) const;
+    bool has_room(std::size_t num_bytes) const;
+    Enqueued push(FrameList& frame);
+    void encode(FrameList& frame, SpentFrames& spent);
+    void complete() noexcept;
+    void fail(const std::exception_ptr& reason) noexcept;
+    void release(FrameList& frame, SpentFrames& spent);
+    template <typename Action>
+    void attempt(Action action) noexcept;
+
+    StreamConfig config_;
+
+    mutable std::mutex mutex_;
+    std::condition_variable changed_;  // Room was made, or the state changed.
+    State state_ = State::open;
+    bool is_scheduled_ = false;  // A worker has the stream, or it waits for one.
+    FrameList queue_;
+    std::vector<FrameBuffer> free_buffers_;
+    StreamStats stats_;
+    std::optional<ErrorInfo> failure_;
+    std::optional<StreamResult> result_;
+    int width_ = 0;  // Of the first frame; 0 before it.
+    int height_ = 0;
+
+    // Touched by the worker that runs the slice, and by nobody else.
+    std::optional<Encoder> encoder_;
+    std::optional<RecordingFile> file_;
+    std::vector<std::uint8_t> bytes_;
+};
+
+}  // namespace gymreel

@@ -1,0 +1,57 @@
+"""gymreel records what reinforcement-learning agents do: every frame, in the right colours, off the training loop.
+
+``gymreel.wrappers`` holds drop-in replacements of Gymnasium's ``RecordVideo`` and ``RecordEpisodeStatistics``;
+``gymreel.VideoWriter`` records frames from anywhere and needs no Gymnasium.
+"""
+
+from __future__ import annotations
+
+try:
+    from gymreel import _core
+except ImportError as error:  # pragma: no cover
+    raise ImportError(
+        "gymreel's native module could not be loaded. In a source checkout run `make demo` or `pip install .`; after "
+        "an update of FFmpeg reinstall gymreel, because it is built against one major version of FFmpeg. "
+        f"The loader said: {error}"
+    ) from error
+
+from gymreel import triggers
+from gymreel.codecs import CodecInfo, codecs
+from gymreel.errors import (
+    CodecNotFoundError,
+    ConfigError,
+    EncodeError,
+    FFmpegError,
+    FrameError,
+    FrameShapeError,
+    FrameTypeError,
+    GymreelError,
+    GymreelWarning,
+    OutputError,
+    WriterClosedError,
+)
+from gymreel.writer import Recording, VideoWriter, WriterStats, encode
+
+__version__ = _core.__version__
+
+__all__ = [
+    "CodecInfo",
+    "CodecNotFoundError",
+    "ConfigError",
+    "EncodeError",
+    "FFmpegError",
+    "FrameError",
+    "FrameShapeError",
+    "FrameTypeError",
+    "GymreelError",
+    "GymreelWarning",
+    "OutputError",
+    "Recording",
+    "VideoWriter",
+    "WriterClosedError",
+    "WriterStats",
+    "__version__",
+    "codecs",
+    "encode",
+    "triggers",
+]

@@ -1,0 +1,325 @@
+"""What can be written: containers by suffix, encoders by name, and how each encoder spells preset and crf."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+
+from gymreel import _core
+from gymreel.errors import CodecNotFoundError, ConfigError, GymreelWarning
+
+__all__ = ["CodecInfo", "codecs"]
+
+
+@dataclass(frozen=True)
+class CodecInfo:
+    """A video encoder that the FFmpeg in use has.
+
+    Attributes:
+        name: The name of the encoder, for ``VideoWriter(codec=…)``.
+        codec: The format it produces, such as ``"h264"``.
+        description: FFmpeg's own words.
+        pixel_formats: What ``VideoWriter(pixel_format=…)`` may be with it.
+        suffixes: The file suffixes that can hold it.
+        hardware: Whether it needs a device, which may be missing.
+        presets: The presets that gymreel knows, fastest first; empty where the encoder has none.
+    """
+
+    name: str
+    codec: str
+    description: str
+    pixel_formats: tuple[str, ...]
+    suffixes: tuple[str, ...]
+    hardware: bool
+    presets: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Container:
+    """A file format: FFmpeg's muxer and the encoders to prefer, best first."""
+
+    muxer: str
+    encoders: tuple[str, ...]
+
+
+_H264 = ("libx264", "libopenh264")
+_MP4_ENCODERS = (*_H264, "mpeg4")
+
+CONTAINERS: Mapping[str, Container] = {
+    ".mp4": Container("mp4", _MP4_ENCODERS),
+    ".m4v": Container("mp4", _MP4_ENCODERS),
+    ".mov": Container("mov", _MP4_ENCODERS),
+    ".mkv": Container("matroska", _MP4_ENCODERS),
+    ".webm": Container("webm", ("libvpx-vp9", "libsvtav1", "libaom-av1", "libvpx")),
+    ".gif": Container("gif", ("gif",)),
+}
+
+FORMATS: Mapping[str, tuple[str, ...]] = {
+    "h264": _H264,
+    "hevc": ("libx265", "libkvazaar"),
+    "h265": ("libx265", "libkvazaar"),
+    "vp8": ("libvpx",),
+    "vp9": ("libvpx-vp9",),
+    "av1": ("libsvtav1", "libaom-av1", "librav1e"),
+    "ffv1": ("ffv1",),
+    "gif": ("gif",),
+    "mpeg4": ("mpeg4",),
+}
+"""Formats by their usual name, with the encoders that produce them, best first."""
+
+
+def _number(value: float) -> str:
+    return f"{value:g}"
+
+
+def _quantiser(value: float) -> str:
+    return _number(value * 118)  # FF_QP2LAMBDA, the unit of global_quality.
+
+
+@dataclass(frozen=True)
+class Encoder:
+    """How one encoder spells its settings; the source is ``ffmpeg -h encoder=NAME``.
+
+    Attributes:
+        presets: Allowed presets, fastest first.
+        preset: The default one.
+        preset_option: The encoder's option that takes the preset.
+        crf: The default quality; lower is better.
+        crf_range: The allowed qualities, both ends included.
+        crf_option: The encoder's option that takes the quality.
+        crf_text: How the quality is written.
+        options: What is set besides.
+    """
+
+    presets: tuple[str, ...] = ()
+    preset: str | None = None
+    preset_option: str = "preset"
+    crf: float | None = None
+    crf_range: tuple[float, float] | None = None
+    crf_option: str = "crf"
+    crf_text: Callable[[float], str] = _number
+    options: Mapping[str, str] = field(default_factory=dict)
+
+
+_X264_PRESETS = (
+    "ultrafast",
+    "superfast",
+    "veryfast",
+    "faster",
+    "fast",
+    "medium",
+    "slow",
+    "slower",
+    "veryslow",
+    "placebo",
+)
+_X264 = Encoder(presets=_X264_PRESETS, preset="veryfast", crf=23, crf_range=(0, 51))
+_VPX = Encoder(
+    presets=("8", "7", "6", "5", "4", "3", "2", "1", "0"),
+    preset="6",
+    preset_option="cpu-used",
+    crf=31,
+    crf_range=(0, 63),
+    options={"b": "0", "deadline": "good", "row-mt": "1"},
+)
+
+ENCODERS: Mapping[str, Encoder] = {
+    # veryfast is the knee for what environments draw: faster presets double the file for little.
+    "libx264": _X264,
+    "libx264rgb": _X264,
+    "libx265": Encoder(
+        presets=_X264_PRESETS,
+        preset="veryfast",
+        crf=28,
+        crf_range=(0, 51),
+        options={"x265-params": "log-level=error"},
+    ),
+    "libvpx-vp9": _VPX,
+    "libvpx": Encoder(
+        presets=tuple(str(number) for number in range(16, -1, -1)),
+        preset="5",
+        preset_option="cpu-used",
+        crf=10,
+        crf_range=(4, 63),
+        options={"b": "4M", "deadline": "good"},
+    ),
+    "libaom-av1": Encoder(
+        presets=_VPX.presets,
+        preset="7",
+        preset_option="cpu-used",
+        crf=35,
+        crf_range=(0, 63),
+        options={"b": "0", "row-mt": "1"},
+    ),
+    "libsvtav1": Encoder(
+        presets=tuple(str(number) for number in range(13, -1, -1)),
+        preset="10",
+        crf=35,
+        crf_range=(0, 63),
+    ),
+    # MPEG-4 Part 2 has no crf: a fixed quantiser of the same sense, lower is better.
+    "mpeg4": Encoder(
+        crf=3,
+        crf_range=(1, 31),
+        crf_option="global_quality",
+        crf_text=_quantiser,
+        options={"flags": "+qscale"},
+    ),
+    "ffv1": Encoder(options={"level": "3", "slicecrc": "1"}),
+}
+
+
+@cache
+def _installed() -> Mapping[str, CodecInfo]:
+    return {
+        name: CodecInfo(
+            name=name,
+            codec=codec,
+            description=description,
+            pixel_formats=tuple(pixel_formats),
+            suffixes=tuple(
+                suffix
+                for suffix, container in CONTAINERS.items()
+                if _core.can_mux(container.muxer, name)
+            ),
+            hardware=hardware,
+            presets=ENCODERS[name].presets if name in ENCODERS else (),
+        )
+        for name, codec, description, pixel_formats, hardware in _core.list_encoders()
+    }
+
+
+def codecs() -> list[CodecInfo]:
+    """List the video encoders of the FFmpeg in use that a supported container can hold."""
+    return [info for info in _installed().values() if info.suffixes]
+
+
+def find_container(path: str) -> Container:
+    """Return the container that the suffix of ``path`` names.
+
+    Raises:
+        ConfigError: No container has that suffix.
+    """
+    suffix = os.path.splitext(path)[1].lower()
+    container = CONTAINERS.get(suffix)
+    if container is None:
+        raise ConfigError(
+            f"path={path!r} has the suffix {suffix!r}, which is no container gymreel writes; "
+            f"use one of {', '.join(CONTAINERS)}"
+        )
+    return container
+
+
+def choose_encoder(codec: str, container: Container) -> CodecInfo:
+    """Return the encoder for ``codec``: ``"auto"``, a format such as ``"h264"``, or an encoder.
+
+    Raises:
+        CodecNotFoundError: This FFmpeg has no such encoder.
+        ConfigError: The container cannot hold what it produces.
+
+    Warns:
+        GymreelWarning: ``"auto"`` had to take another than the container's best.
+    """
+    if not isinstance(codec, str):
+        raise ConfigError(f"codec={codec!r} must be a string such as 'auto', 'h264' or 'libx264'")
+    installed = _installed()
+    wanted = container.encoders if codec == "auto" else FORMATS.get(codec, (codec,))
+    found = next((installed[name] for name in wanted if name in installed), None)
+    if found is None:
+        usable = [info.name for info in codecs() if _core.can_mux(container.muxer, info.name)]
+        raise CodecNotFoundError(
+            f"codec={codec!r}: FFmpeg {_core.ffmpeg_version} has no encoder "
+            f"{' or '.join(wanted)}; for this container it has {', '.join(usable) or 'none'} "
+            "(gymreel.codecs() lists all)"
+        )
+    if not _core.can_mux(container.muxer, found.name):
+        raise ConfigError(
+            f"codec={codec!r} cannot go into a {container.muxer} file; "
+            f"use a path that ends in {', '.join(found.suffixes) or 'another suffix'}"
+        )
+    if codec == "auto" and found.name != wanted[0]:
+        warnings.warn(
+            f"FFmpeg {_core.ffmpeg_version} has no encoder {wanted[0]}: recording with "
+            f"{found.name} instead (codec={found.name!r} says so without this warning)",
+            GymreelWarning,
+            stacklevel=4,
+        )
+    return found
+
+
+def choose_pixel_format(pixel_format: str, encoder: CodecInfo) -> str:
+    """Return the pixel format to encode in.
+
+    The default, ``"yuv420p"``, gives way to the encoder's own first one where the encoder does not know it (GIF has a
+    palette, libx264rgb has RGB only). Another one must be right.
+
+    Raises:
+        ConfigError: The encoder does not take it.
+    """
+    if pixel_format in encoder.pixel_formats:
+        return pixel_format
+    if pixel_format == "yuv420p":
+        return "pal8" if "pal8" in encoder.pixel_formats else encoder.pixel_formats[0]
+    raise ConfigError(
+        f"pixel_format={pixel_format!r} is not one that {encoder.name} takes: "
+        f"{', '.join(encoder.pixel_formats)}"
+    )
+
+
+def encoder_options(
+    encoder: str,
+    pixel_format: str,
+    preset: str | None,
+    crf: float | None,
+    options: Mapping[str, str] | None,
+) -> list[tuple[str, str]]:
+    """Return the options to open ``encoder`` with; those of the caller come last and win.
+
+    Raises:
+        ConfigError: A preset, quality or option that the encoder does not have.
+    """
+    known = ENCODERS.get(encoder, Encoder())
+    result = dict(known.options)
+    if preset is not None or known.preset is not None:
+        result[known.preset_option] = _check_preset(encoder, known, preset)
+    if crf is not None or known.crf is not None:
+        result[known.crf_option] = _check_crf(encoder, known, crf)
+    if encoder == "libx264" and pixel_format == "yuv420p" and result["crf"] != "0":
+        result["profile"] = "high"  # What browsers play. crf 0 is lossless, which High cannot be.
+    for name, value in (options or {}).items():
+        if not isinstance(name, str):
+            raise ConfigError(f"options={dict(options or {})!r} must map strings to strings")
+        result[name] = str(value)
+    if encoder == "libsvtav1":
+        os.environ.setdefault("SVT_LOG", "1")  # It writes to the terminal, past FFmpeg's log.
+    pairs = list(result.items())
+    _core.check_encoder_options(encoder, pairs)
+    return pairs
+
+
+def _check_preset(encoder: str, known: Encoder, preset: str | None) -> str:
+    if preset is None:
+        return str(known.preset)
+    if not isinstance(preset, str) or (known.presets and preset not in known.presets):
+        raise ConfigError(
+            f"preset={preset!r} is not one of {encoder}'s: {', '.join(known.presets) or 'a string'}"
+        )
+    if encoder in ENCODERS and not known.presets:
+        raise ConfigError(f"preset={preset!r}: {encoder} has no presets, leave it out")
+    return preset
+
+
+def _check_crf(encoder: str, known: Encoder, crf: float | None) -> str:
+    value = known.crf if crf is None else crf
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise ConfigError(f"crf={crf!r} must be a number")
+    if encoder in ENCODERS and known.crf_range is None:
+        raise ConfigError(f"crf={crf!r}: {encoder} is lossless or has no crf, leave it out")
+    if known.crf_range is not None:
+        low, high = known.crf_range
+        if not low <= value <= high:
+            raise ConfigError(f"crf={crf!r} must be from {low:g} to {high:g} for {encoder}")
+    return known.crf_text(value)

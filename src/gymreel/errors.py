@@ -1,0 +1,112 @@
+"""Everything that gymreel raises and warns with.
+
+::
+
+    GymreelError(Exception)
+    ├ ConfigError(…, ValueError)      └ CodecNotFoundError(…, LookupError)
+    ├ FrameError                      ├ FrameTypeError(…, TypeError)   └ FrameShapeError(…, ValueError)
+    ├ WriterClosedError(…, RuntimeError)
+    └ FFmpegError(errno, operation, strerror, filename, log)
+      ├ OutputError(…, OSError)       └ EncodeError(…, RuntimeError)
+    GymreelWarning(UserWarning)
+
+Each error is also the builtin that a Python programmer would catch, and each one pickles, because errors cross
+processes in ``AsyncVectorEnv``.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+__all__ = [
+    "CodecNotFoundError",
+    "ConfigError",
+    "EncodeError",
+    "FFmpegError",
+    "FrameError",
+    "FrameShapeError",
+    "FrameTypeError",
+    "GymreelError",
+    "GymreelWarning",
+    "OutputError",
+    "WriterClosedError",
+]
+
+
+class GymreelWarning(UserWarning):
+    """Something went on otherwise than asked for, and the recording went on."""
+
+
+class GymreelError(Exception):
+    """The root of every error that gymreel raises."""
+
+
+class ConfigError(GymreelError, ValueError):
+    """An argument that cannot work: the message names it, its value and what would work."""
+
+
+class CodecNotFoundError(ConfigError, LookupError):
+    """A codec or encoder that the FFmpeg in use does not have."""
+
+
+class FrameError(GymreelError):
+    """A frame that cannot be recorded. The recording is not harmed: later frames may follow."""
+
+
+class FrameTypeError(FrameError, TypeError):
+    """Not a numpy array of uint8."""
+
+
+class FrameShapeError(FrameError, ValueError):
+    """Not the shape of a frame, or not the shape of the first one."""
+
+
+class WriterClosedError(GymreelError, RuntimeError):
+    """A frame was written after ``close()`` or ``finish()``."""
+
+
+class FFmpegError(GymreelError):
+    """FFmpeg, the operating system or the disk refused.
+
+    Args:
+        errno: The POSIX error number where there is one, else FFmpeg's own negative code, else 0.
+        operation: What was being done.
+        strerror: Why it failed.
+        filename: The file concerned, empty where there is none.
+        log: What FFmpeg logged meanwhile; its reasons often stand only there.
+    """
+
+    errno: Any
+    strerror: Any
+    filename: Any
+
+    def __init__(
+        self, errno: int, operation: str, strerror: str, filename: str = "", log: str = ""
+    ) -> None:
+        super().__init__(errno, operation, strerror, filename, log)
+        self.errno = errno
+        self.operation = operation
+        self.strerror = strerror
+        self.filename = filename
+        self.log = log
+
+    def __str__(self) -> str:
+        """Return one sentence, followed by FFmpeg's log where there is one."""
+        text = f"could not {self.operation}: {self.strerror}"
+        if self.filename:
+            text += f" ({self.filename})"
+        if self.log.strip():
+            text += f"\nFFmpeg said:\n{self.log.strip()}"
+        return text
+
+    def __reduce__(self) -> tuple[type[FFmpegError], tuple[int, str, str, str, str]]:
+        """Rebuild from the five arguments, also in the branch that is an OSError."""
+        return type(self), (self.errno, self.operation, self.strerror, self.filename, self.log)
+
+
+class OutputError(FFmpegError, OSError):
+    """The file could not be opened, written, completed, synced or renamed."""
+
+
+class EncodeError(FFmpegError, RuntimeError):
+    """The encoder could not be opened with these settings and this size, or failed on the way."""

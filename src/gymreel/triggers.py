@@ -1,0 +1,242 @@
+"""When to record: functions from an episode's (or a step's) number to yes or no.
+
+A trigger is anything that takes a count, starting at 0, and returns a truth value, so a plain
+function does. The ones here say what they are when printed, survive pickling and copying (a lambda
+does not), compare equal when they mean the same, and combine, also with plain functions::
+
+    >>> from gymreel.triggers import at, capped_cubic, every, first
+    >>> trigger = first(3) | every(250)
+    >>> [episode for episode in range(600) if trigger(episode)]
+    [0, 1, 2, 250, 500]
+    >>> trigger & ~at({0})
+    (first(3) | every(250)) & ~at({0})
+    >>> (every(2) & (lambda episode: episode > 5))(8)
+    True
+
+They depend on nothing but the count, so the same trigger can serve several environments.
+"""
+
+from __future__ import annotations
+
+import operator
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import SupportsIndex
+
+from gymreel.errors import ConfigError
+
+__all__ = ["Trigger", "always", "at", "capped_cubic", "every", "first", "never"]
+
+_CUBES_BELOW_1000 = frozenset(root**3 for root in range(10))
+
+
+class Trigger(ABC):
+    """A function from a count to ``bool`` that combines with ``|``, ``&`` and ``~``.
+
+    Either side of ``|`` and ``&`` may be a plain function. As with ``or`` and ``and``, the right
+    side is not asked where the left side settles the answer.
+    """
+
+    __slots__ = ()
+
+    @abstractmethod
+    def __call__(self, count: int, /) -> bool:
+        """Say whether to record.
+
+        Args:
+            count: The number of the episode (or step), from 0.
+
+        Returns:
+            Whether a recording starts there.
+        """
+
+    def __or__(self, other: Callable[[int], bool]) -> Trigger:
+        """Record where either side does."""
+        return _Or(self, other) if callable(other) else NotImplemented
+
+    def __ror__(self, other: Callable[[int], bool]) -> Trigger:
+        """Record where either side does."""
+        return _Or(other, self) if callable(other) else NotImplemented
+
+    def __and__(self, other: Callable[[int], bool]) -> Trigger:
+        """Record where both sides do."""
+        return _And(self, other) if callable(other) else NotImplemented
+
+    def __rand__(self, other: Callable[[int], bool]) -> Trigger:
+        """Record where both sides do."""
+        return _And(other, self) if callable(other) else NotImplemented
+
+    def __invert__(self) -> Trigger:
+        """Record where this one does not."""
+        return _Not(self)
+
+
+@dataclass(frozen=True, repr=False)
+class _Every(Trigger):
+    n: int
+
+    def __call__(self, count: int, /) -> bool:
+        return count % self.n == 0
+
+    def __repr__(self) -> str:
+        return f"every({self.n})"
+
+
+@dataclass(frozen=True, repr=False)
+class _First(Trigger):
+    n: int
+
+    def __call__(self, count: int, /) -> bool:
+        return count < self.n
+
+    def __repr__(self) -> str:
+        return f"first({self.n})"
+
+
+@dataclass(frozen=True, repr=False)
+class _At(Trigger):
+    counts: frozenset[int]
+
+    def __call__(self, count: int, /) -> bool:
+        return count in self.counts
+
+    def __repr__(self) -> str:
+        return f"at({{{', '.join(map(str, sorted(self.counts)))}}})"
+
+
+@dataclass(frozen=True, repr=False)
+class _CappedCubic(Trigger):
+    def __call__(self, count: int, /) -> bool:
+        return count in _CUBES_BELOW_1000 if count < 1000 else count % 1000 == 0
+
+    def __repr__(self) -> str:
+        return "capped_cubic"
+
+
+@dataclass(frozen=True, repr=False)
+class _Constant(Trigger):
+    answer: bool
+
+    def __call__(self, count: int, /) -> bool:
+        return self.answer
+
+    def __repr__(self) -> str:
+        return "always" if self.answer else "never"
+
+
+@dataclass(frozen=True, repr=False)
+class _Or(Trigger):
+    left: Callable[[int], bool]
+    right: Callable[[int], bool]
+
+    def __call__(self, count: int, /) -> bool:
+        return bool(self.left(count) or self.right(count))
+
+    def __repr__(self) -> str:
+        return f"{_operand(self.left, inside=_Or)} | {_operand(self.right, inside=_Or)}"
+
+
+@dataclass(frozen=True, repr=False)
+class _And(Trigger):
+    left: Callable[[int], bool]
+    right: Callable[[int], bool]
+
+    def __call__(self, count: int, /) -> bool:
+        return bool(self.left(count) and self.right(count))
+
+    def __repr__(self) -> str:
+        return f"{_operand(self.left, inside=_And)} & {_operand(self.right, inside=_And)}"
+
+
+@dataclass(frozen=True, repr=False)
+class _Not(Trigger):
+    trigger: Trigger
+
+    def __call__(self, count: int, /) -> bool:
+        return not self.trigger(count)
+
+    def __repr__(self) -> str:
+        return f"~{_operand(self.trigger, inside=_Not)}"
+
+
+def every(n: SupportsIndex) -> Trigger:
+    """Record number 0, ``n``, ``2 * n`` and so on.
+
+    Args:
+        n: The distance between two recordings, at least 1.
+
+    Returns:
+        The trigger.
+
+    Raises:
+        ConfigError: ``n`` is not a whole number of at least 1.
+    """
+    return _Every(_whole_number("n", n, at_least=1))
+
+
+def first(n: SupportsIndex) -> Trigger:
+    """Record the first ``n``: number 0 to ``n - 1``.
+
+    Args:
+        n: How many to record, at least 1.
+
+    Returns:
+        The trigger.
+
+    Raises:
+        ConfigError: ``n`` is not a whole number of at least 1.
+    """
+    return _First(_whole_number("n", n, at_least=1))
+
+
+def at(counts: Iterable[SupportsIndex]) -> Trigger:
+    """Record exactly these numbers.
+
+    Args:
+        counts: The numbers of the episodes (or steps), from 0: a set, a list, a range, an array.
+
+    Returns:
+        The trigger.
+
+    Raises:
+        ConfigError: ``counts`` is no collection, or one of them is not a whole number from 0.
+    """
+    if isinstance(counts, (str, bytes)) or not isinstance(counts, Iterable):
+        raise ConfigError(f"counts={counts!r} must be a collection of whole numbers")
+    return _At(frozenset(_whole_number("count", count, at_least=0) for count in counts))
+
+
+capped_cubic: Trigger = _CappedCubic()
+"""Record number 0, 1, 8, 27, …, 729, then 1000, 2000 and so on.
+
+This is Gymnasium's default schedule (``gymnasium.utils.save_video.capped_cubic_video_schedule``).
+"""
+
+always: Trigger = _Constant(True)
+"""Record everything."""
+
+never: Trigger = _Constant(False)
+"""Record nothing."""
+
+
+def _whole_number(name: str, value: object, *, at_least: int) -> int:
+    """Check and convert a count; NumPy's integers count as whole numbers, ``True`` does not."""
+    number: int | None = None
+    if isinstance(value, SupportsIndex) and not isinstance(value, bool):
+        try:
+            number = operator.index(value)
+        except TypeError:  # An array of several numbers has __index__ too, but it raises.
+            number = None
+    if number is None or number < at_least:
+        raise ConfigError(f"{name}={value!r} must be a whole number of at least {at_least}")
+    return number
+
+
+def _operand(trigger: Callable[[int], bool], *, inside: type[Trigger]) -> str:
+    """Write one side of an expression, in parentheses where it would read differently without."""
+    if isinstance(trigger, (_Or, _And)) and not isinstance(trigger, inside):
+        return f"({trigger!r})"
+    if isinstance(trigger, Trigger):
+        return repr(trigger)
+    return getattr(trigger, "__qualname__", None) or repr(trigger)

@@ -1,0 +1,9 @@
+"""Gymnasium wrappers that record, under the names that Gymnasium uses.
+
+Replace ``gymnasium.wrappers`` by ``gymreel.wrappers`` in the import; nothing else changes.
+"""
+
+from gymreel.wrappers.record_episode_statistics import RecordEpisodeStatistics
+from gymreel.wrappers.record_video import RecordVideo
+
+__all__ = ["RecordEpisodeStatistics", "RecordVideo"]

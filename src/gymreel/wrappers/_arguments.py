@@ -1,0 +1,99 @@
+"""What recording wrappers check, prepare and note before the first frame."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from numbers import Real
+from typing import Any
+
+import gymnasium as gym
+from gymnasium import logger
+
+from gymreel import __version__
+from gymreel.errors import ConfigError, OutputError
+
+__all__ = ["check_arguments", "make_video_folder", "video_metadata"]
+
+
+def check_arguments(
+    env: gym.Env[Any, Any],
+    video_length: float,
+    suffix: str,
+    on_error: str,
+    **triggers: Callable[[int], bool] | None,
+) -> None:
+    """Refuse the arguments that no video can be recorded with; the writer refuses its own.
+
+    Raises:
+        ConfigError: An argument is wrong, or the render mode gives no images.
+    """
+    if env.render_mode in (None, "human", "ansi"):
+        raise ConfigError(
+            f"env has render_mode={env.render_mode!r}, which gives no images to record; make it "
+            "with a render mode that does, such as rgb_array"
+        )
+    for name, trigger in triggers.items():
+        # Gymnasium takes any false value for no trigger.
+        if trigger and not callable(trigger):
+            raise ConfigError(f"{name}={trigger!r} must be a function of a number, or None")
+    length: object = video_length
+    if not isinstance(length, Real) or not float(length) >= 0:  # ``not >=`` refuses NaN as well.
+        raise ConfigError(
+            f"video_length={video_length!r} must be a positive number of steps, or 0 for episodes"
+        )
+    if not str(suffix).startswith("."):
+        raise ConfigError(f"suffix={suffix!r} must name a container, as '.mp4' does")
+    if on_error not in ("warn", "raise"):
+        raise ConfigError(f"on_error={on_error!r} must be 'warn' or 'raise'")
+
+
+def make_video_folder(folder: str) -> None:
+    """Make the folder, or warn that it exists.
+
+    Args:
+        folder: An absolute path.
+
+    Raises:
+        OutputError: The folder cannot be made.
+    """
+    if os.path.isdir(folder):
+        # As an argument: the path may hold a per cent sign, and Gymnasium formats its own.
+        logger.warn(
+            "%s",
+            f"Overwriting existing videos at {folder}: the folder exists, and a video in it gives "
+            "way to a new one of the same name. Another `video_folder` keeps both.",
+        )
+    try:
+        os.makedirs(folder, exist_ok=True)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise OutputError(error.errno or 0, "make video_folder", reason, folder) from error
+
+
+def video_metadata(
+    env: gym.Env[Any, Any], video_name: str, name_prefix: str, episode_id: int, seed: int | None
+) -> dict[str, str]:
+    """Say in the video where it comes from.
+
+    Args:
+        env: The environment; known by the id it was registered under, or else by its class.
+        video_name: The file's name without folder and suffix.
+        name_prefix: The part of it that the user chose.
+        episode_id: The episode at the first frame.
+        seed: What this episode's reset was given, if anything.
+
+    Returns:
+        Metadata for ``VideoWriter``: ``title`` and ``encoded_by`` are names that players know.
+    """
+    environment = env.unwrapped
+    metadata = {
+        "title": video_name,
+        "encoded_by": f"gymreel {__version__}",
+        "environment": environment.spec.id if environment.spec else type(environment).__name__,
+        "name_prefix": name_prefix,
+        "episode": str(episode_id),
+    }
+    if seed is not None:
+        metadata["seed"] = str(seed)
+    return metadata

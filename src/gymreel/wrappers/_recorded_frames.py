@@ -1,0 +1,195 @@
+"""What a recording wrapper keeps of its videos: a count of frames, and the files still under way.
+
+The frames themselves belong to the writer from the moment they are captured.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Literal, NoReturn
+
+import numpy as np
+from gymnasium import logger
+
+from gymreel.errors import GymreelError
+from gymreel.writer import VideoWriter, WriterStats
+
+__all__ = ["NotRecordingError", "RecordedFrames", "UnfinishedVideos"]
+
+
+class NotRecordingError(GymreelError, RuntimeError, AssertionError):
+    """A frame or an end of a recording while nothing is being recorded.
+
+    Also an ``AssertionError``, because that is what Gymnasium's ``RecordVideo`` raises.
+    """
+
+
+class RecordedFrames:
+    """Stands where Gymnasium's ``RecordVideo`` has its list of frames, and holds none of them.
+
+    Subclasses use ``len``, truth, ``append``, ``extend`` and ``+=`` as on that list: a frame that
+    is appended goes into the video file. It cannot be taken out again.
+    """
+
+    __slots__ = ("_num_frames", "_unfinished", "_writer")
+
+    def __init__(
+        self, writer: VideoWriter | None = None, unfinished: UnfinishedVideos | None = None
+    ) -> None:
+        """Start without frames.
+
+        Args:
+            writer: Where the frames go; None while nothing is being recorded.
+            unfinished: Who looks after the file once it has a frame.
+        """
+        self._writer = writer
+        self._unfinished = unfinished
+        self._num_frames = 0
+
+    def __len__(self) -> int:
+        """Count the frames of the current recording."""
+        return self._num_frames
+
+    def append(self, frame: np.ndarray) -> None:
+        """Put one frame at the end of the video.
+
+        Args:
+            frame: ``(height, width, 3)`` uint8 RGB, or another shape that ``VideoWriter`` takes.
+
+        Raises:
+            NotRecordingError: Nothing is being recorded.
+            FrameError: The frame cannot be part of this video.
+            FFmpegError: Encoding or writing an earlier frame failed.
+        """
+        self._open_writer().write(frame)
+        self._count_frame()
+
+    def take(self, holder: list[np.ndarray]) -> None:
+        """Put the one frame in ``holder`` at the end of the video, without a copy if it is safe.
+
+        Args:
+            holder: A list of one frame, empty afterwards. The frame is borrowed when nothing but
+                the list leads to its memory, so no variable may hold it.
+
+        Raises:
+            NotRecordingError: Nothing is being recorded.
+            FrameError: The frame cannot be part of this video.
+            FFmpegError: Encoding or writing an earlier frame failed.
+        """
+        self._open_writer().write_from(holder)
+        self._count_frame()
+
+    def extend(self, frames: Iterable[np.ndarray]) -> None:
+        """Put frames at the end of the video, see :meth:`append`."""
+        for frame in frames:
+            self.append(frame)
+
+    def __iadd__(self, frames: Iterable[np.ndarray]) -> RecordedFrames:
+        """Put frames at the end of the video, see :meth:`append`."""
+        self.extend(frames)
+        return self
+
+    @property
+    def stats(self) -> WriterStats:
+        """What the writer has counted so far, such as how many frames it could borrow.
+
+        Raises:
+            NotRecordingError: Nothing is being recorded.
+        """
+        return self._open_writer().stats
+
+    def finish(self) -> None:
+        """Take no more frames and let the file complete in the background."""
+        if self._num_frames and self._writer is not None:
+            self._writer.finish()
+
+    def __iter__(self) -> NoReturn:
+        """Refuse: the frames are in the file."""
+        raise TypeError(
+            "recorded_frames holds no frames, they are in the video file already; override "
+            "_capture_frame to look at each frame, or read the file"
+        )
+
+    def __getitem__(self, index: object) -> NoReturn:
+        """Refuse: the frames are in the file."""
+        self.__iter__()
+
+    def __reduce__(self) -> tuple[type[RecordedFrames], tuple[()]]:
+        """Copy and pickle as empty: two wrappers cannot write one file."""
+        return (type(self), ())
+
+    def __repr__(self) -> str:
+        """Say how many frames went where."""
+        where = "not recording" if self._writer is None else f"in {self._writer.path}"
+        return f"<{self._num_frames} recorded frames, {where}>"
+
+    def _open_writer(self) -> VideoWriter:
+        if self._writer is None:
+            raise NotRecordingError("nothing is being recorded: start_recording was not called")
+        return self._writer
+
+    def _count_frame(self) -> None:
+        if not self._num_frames and self._writer is not None and self._unfinished is not None:
+            self._unfinished.add(self._writer)
+        self._num_frames += 1
+
+
+class UnfinishedVideos:
+    """The video files of one wrapper that are not complete yet.
+
+    Each is kept until what became of it is known, so that each failure is said once. When the
+    wrapper is gone, or the interpreter exits, the writers complete their files and speak for
+    themselves.
+    """
+
+    def __init__(self) -> None:
+        """Start without videos."""
+        self._writers: list[VideoWriter] = []
+
+    def add(self, writer: VideoWriter) -> None:
+        """Look after a video that is being recorded."""
+        self._writers.append(writer)
+
+    def report(
+        self,
+        *,
+        wait: bool = False,
+        on_error: Literal["warn", "raise"] = "warn",
+        announce: bool = False,
+    ) -> None:
+        """Say which videos have failed since the last call, and forget those that are complete.
+
+        Args:
+            wait: End the one being recorded, if any, and wait for all. Else nothing waits.
+            on_error: Whether failures are warnings, or exceptions.
+            announce: Whether to print a line for each video that is complete.
+
+        Raises:
+            GymreelError: A video failed and ``on_error`` is ``"raise"``; of several the first, the
+                others are warnings.
+        """
+        failures: list[tuple[VideoWriter, GymreelError]] = []
+        for writer in tuple(self._writers):
+            if not wait and not writer.closed:
+                continue
+            try:
+                recording = writer.close() if wait else writer.poll()
+            except GymreelError as error:
+                failures.append((writer, error))
+            else:
+                if recording is None:
+                    continue
+                if announce:
+                    print(f"Saved {recording.path}: {recording.num_frames} frames")
+            self._writers.remove(writer)
+
+        raised = failures.pop(0)[1] if failures and on_error == "raise" else None
+        for writer, failure in failures:
+            # As an argument: the message may hold a per cent sign, and Gymnasium formats its own.
+            logger.warn("%s", f"The video {writer.path} is not complete: {failure}")
+        if raised is not None:
+            raise raised
+
+    def __reduce__(self) -> tuple[type[UnfinishedVideos], tuple[()]]:
+        """Copy and pickle as empty: a video has one wrapper."""
+        return (type(self), ())

@@ -1,0 +1,403 @@
+"""Videos of episodes, encoded while the environment goes on."""
+
+from __future__ import annotations
+
+import gc
+import os
+from collections.abc import Callable, Mapping
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, Generic, Literal, SupportsFloat, cast
+
+import gymnasium as gym
+import numpy as np
+from gymnasium import logger
+from gymnasium.core import ActType, ObsType, RenderFrame
+
+from gymreel.errors import FrameTypeError, GymreelError
+from gymreel.triggers import capped_cubic
+from gymreel.wrappers._arguments import check_arguments, make_video_folder, video_metadata
+from gymreel.wrappers._recorded_frames import (
+    NotRecordingError,
+    RecordedFrames,
+    UnfinishedVideos,
+)
+from gymreel.writer import DEFAULT_MAX_PENDING_BYTES, VideoWriter, WriterConfig
+
+__all__ = ["RecordVideo"]
+
+
+class RecordVideo(
+    gym.Wrapper[ObsType, ActType, ObsType, ActType],
+    Generic[ObsType, ActType],
+    gym.utils.RecordConstructorArgs,
+):
+    """Records episodes, or stretches of steps, into video files.
+
+    A drop-in for ``gymnasium.wrappers.RecordVideo`` (behaviour as of Gymnasium 1.4.0): the same
+    arguments, attributes, file names and methods to override. What differs is when the work is
+    done. Each frame is handed to a background thread as it is rendered, so no clip builds up in
+    memory and neither ``step`` nor ``reset`` waits for an encoder that keeps up; ``close`` waits
+    until every file is complete. Without ``close`` they are completed too, when the wrapper is
+    dropped or the interpreter exits.
+
+    A recording is started by ``episode_trigger`` at a reset or by ``step_trigger`` at a step, or by
+    calling :meth:`start_recording`. It ends with the episode, or once it has more than
+    ``video_length`` frames. The frame after the reset is the first one, so an episode of ``n``
+    steps gives ``n + 1`` frames, and so does ``video_length=n``.
+
+    A video that cannot be recorded to its end (a frame of another size, a full disk) costs one
+    warning: :attr:`recording` is False afterwards, what the file has so far is kept, training goes
+    on and the next recording is tried as usual. See ``on_error``.
+
+    Attributes:
+        recording: Whether frames are being recorded.
+        recorded_frames: Counts the frames of the current recording and takes more (``len``,
+            ``append``, ``+=``). It does not hold them, so it cannot be indexed or replaced.
+        render_history: With a ``*_list`` render mode, the frames that :meth:`render` still owes
+            the caller, because recording has taken them from the environment.
+        episode_id: Number of the current episode, from 0; -1 before the first.
+        step_id: Number of the latest step over all episodes, from 0; -1 before the first.
+
+    Differences from Gymnasium: ``gc_trigger`` is None by default, because the wrapper holds no
+    frames whose memory a ``gc.collect()`` at the end of every recording could give back. An fps of
+    None in the environment's metadata means 30. :meth:`close` ends the recording before it closes
+    the environment, so an environment that fails to close loses no video.
+    """
+
+    def __init__(  # noqa: PLR0917  # Gymnasium's order.
+        self,
+        env: gym.Env[ObsType, ActType],
+        video_folder: str | os.PathLike[str],
+        episode_trigger: Callable[[int], bool] | None = None,
+        step_trigger: Callable[[int], bool] | None = None,
+        video_length: float = 0,
+        name_prefix: str = "rl-video",
+        fps: float | Fraction | None = None,
+        disable_logger: bool = True,
+        gc_trigger: Callable[[int], bool] | None = None,
+        *,
+        codec: str = "auto",
+        preset: str | None = None,
+        crf: float | None = None,
+        pixel_format: str = "yuv420p",
+        options: Mapping[str, str] | None = None,
+        suffix: str = ".mp4",
+        copy: bool | Literal["auto"] = "auto",
+        max_pending_bytes: int = DEFAULT_MAX_PENDING_BYTES,
+        on_full: Literal["block", "drop"] = "block",
+        on_error: Literal["warn", "raise"] = "warn",
+    ) -> None:
+        """Wrap an environment.
+
+        Args:
+            env: The environment, with a render mode that gives images.
+            video_folder: Where the videos go; made if it does not exist.
+            episode_trigger: Asked at each reset with the number of the episode whether to record
+                it. Without any trigger, ``gymreel.triggers.capped_cubic``.
+            step_trigger: Asked at each step with its number over all episodes whether to start
+                recording there.
+            video_length: 0 records whole episodes; ``n`` records ``n + 1`` frames, over the ends
+                of episodes if need be.
+            name_prefix: The files are called ``{name_prefix}-episode-{number}`` and
+                ``{name_prefix}-step-{number}``.
+            fps: Frames per second; None for ``env.metadata["render_fps"]``, or 30 without that.
+            disable_logger: False prints a line for each file that is complete.
+            gc_trigger: Asked with the number of the episode at the end of each recording whether
+                to run ``gc.collect()``; None for never.
+            codec: An encoder's name, or ``"auto"`` for the best one for the container.
+            preset: The encoder's speed, as it names them.
+            crf: The encoder's constant quality; lower is better.
+            pixel_format: How the video stores colours, as FFmpeg names it.
+            options: More options for the encoder, as FFmpeg names them.
+            suffix: The end of the file names, which selects the container.
+            copy: Whether to copy each frame before the next step; ``"auto"`` copies those whose
+                memory the environment or somebody else can still reach.
+            max_pending_bytes: How much memory the frames that wait for the encoder may take.
+            on_full: Whether a frame over that limit waits (``"block"``) or is left out
+                (``"drop"``).
+            on_error: What to do about a video that fails. ``"warn"`` warns once per video.
+                ``"raise"`` raises: for the recording in progress at once, from the ``step`` or
+                ``reset`` that captured the frame (which the environment has taken, while its
+                result is lost), for a file completing in the background from the next ``reset``
+                before the environment sees it, or from ``close``. Either way the wrapper has
+                stopped recording and can be used further.
+
+        Raises:
+            ConfigError: An argument is wrong, or the render mode gives no images.
+            OutputError: The folder cannot be made.
+        """
+        writer_arguments: dict[str, Any] = {
+            "codec": codec,
+            "preset": preset,
+            "crf": crf,
+            "pixel_format": pixel_format,
+            "options": options,
+            "copy": copy,
+            "max_pending_bytes": max_pending_bytes,
+            "on_full": on_full,
+        }
+        gym.utils.RecordConstructorArgs.__init__(
+            self,
+            video_folder=video_folder,
+            episode_trigger=episode_trigger,
+            step_trigger=step_trigger,
+            video_length=video_length,
+            name_prefix=name_prefix,
+            fps=fps,
+            disable_logger=disable_logger,
+            gc_trigger=gc_trigger,
+            suffix=suffix,
+            on_error=on_error,
+            **writer_arguments,
+        )
+        gym.Wrapper.__init__(self, env)
+        check_arguments(
+            env,
+            video_length,
+            suffix,
+            on_error,
+            episode_trigger=episode_trigger,
+            step_trigger=step_trigger,
+            gc_trigger=gc_trigger,
+        )
+
+        if episode_trigger is None and step_trigger is None:
+            episode_trigger = capped_cubic
+        self.episode_trigger = episode_trigger
+        self.step_trigger = step_trigger
+        self.disable_logger = disable_logger
+        self.gc_trigger = gc_trigger
+        self.on_error = on_error
+
+        self.name_prefix = name_prefix
+        self.video_length: float = video_length if video_length != 0 else float("inf")
+        self.video_folder = os.path.abspath(video_folder)
+        self._suffix = suffix
+        self._writer_arguments = writer_arguments
+        if fps is None:
+            fps = self.metadata.get("render_fps")
+        self.frames_per_sec = 30 if fps is None else fps
+        self.recording = False
+        self.render_history: list[RenderFrame] = []
+        self.step_id = -1
+        self.episode_id = -1
+        self._video_name: str | None = None
+        self._seed: int | None = None
+        self._failure: GymreelError | None = None
+        self._recorded_frames = RecordedFrames()
+        self._unfinished = UnfinishedVideos()
+
+        make_video_folder(self.video_folder)
+
+    @property
+    def frames_per_sec(self) -> float | Fraction:
+        """Frames per second of the next recording."""
+        return self._frames_per_sec
+
+    @frames_per_sec.setter
+    def frames_per_sec(self, fps: float | Fraction) -> None:
+        # Everything is checked here, so that a wrong argument is an error of the constructor and
+        # not of the first recording.
+        self._config = WriterConfig.check(f"video{self._suffix}", fps=fps, **self._writer_arguments)
+        self._frames_per_sec = fps
+
+    @property
+    def recorded_frames(self) -> RecordedFrames:
+        """The frames of the current recording, as far as they can be counted and added to."""
+        return self._recorded_frames
+
+    @recorded_frames.setter
+    def recorded_frames(self, frames: object) -> None:
+        # ``+=`` assigns what it was applied to. Anything else would silently not be recorded.
+        if frames is not self._recorded_frames:
+            raise AttributeError(
+                "recorded_frames cannot be replaced, its frames are in the video file already; "
+                "call stop_recording() and start_recording(name) to begin another video"
+            )
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[ObsType, dict[str, Any]]:
+        """Reset the environment; an episode's recording ends here and the next may start.
+
+        Raises:
+            GymreelError: A video failed and ``on_error`` is ``"raise"``.
+        """
+        # First, so that an earlier video's failure is raised while the environment is untouched.
+        self._settle_videos()
+        obs, info = self.env.reset(seed=seed, options=options)
+        self.episode_id += 1
+        self._seed = seed
+
+        if self.recording and self.video_length == float("inf"):
+            self.stop_recording()
+        if self.episode_trigger and self.episode_trigger(self.episode_id):
+            self.start_recording(f"{self.name_prefix}-episode-{self.episode_id}")
+        if self.recording:
+            self._record_frame()
+        return obs, info
+
+    def step(self, action: ActType) -> tuple[ObsType, SupportsFloat, bool, bool, dict[str, Any]]:
+        """Take a step, and record a frame if :attr:`recording`.
+
+        Raises:
+            GymreelError: The recording failed and ``on_error`` is ``"raise"``; the environment has
+                taken the step.
+        """
+        obs, reward, terminated, truncated, info = self.env.step(action)
+        self.step_id += 1
+
+        if self.step_trigger and self.step_trigger(self.step_id):
+            self.start_recording(f"{self.name_prefix}-step-{self.step_id}")
+        if self.recording:
+            self._record_frame()
+        return obs, reward, terminated, truncated, info
+
+    def render(self) -> RenderFrame | list[RenderFrame] | None:
+        """Render; with a ``*_list`` render mode, give the frames that recording has taken as well.
+
+        Raises:
+            GymreelError: The recording failed and ``on_error`` is ``"raise"``.
+        """
+        rendered = self.env.render()
+        if self.recording and isinstance(rendered, list):
+            # As Gymnasium does: recording has not captured these, and will not see them again.
+            try:
+                self.recorded_frames.extend(cast("list[np.ndarray]", rendered))
+            except GymreelError as error:
+                self._fail_recording(error)
+        if not self.render_history:
+            return rendered
+        history, self.render_history = self.render_history, []
+        return history + cast("list[RenderFrame]", rendered)
+
+    def close(self) -> None:
+        """End the recording, close the environment, and wait for all files to be complete.
+
+        Raises:
+            GymreelError: A video failed and ``on_error`` is ``"raise"``.
+        """
+        try:
+            if self.recording:
+                self.stop_recording()
+        finally:
+            try:
+                super().close()
+            finally:
+                self._settle_videos(wait=True)
+
+    def start_recording(self, video_name: str) -> None:
+        """Start a recording; one that is in progress ends first.
+
+        Args:
+            video_name: The file's name without folder and suffix.
+
+        Raises:
+            GymreelError: No video can be written there and ``on_error`` is ``"raise"``.
+        """
+        if self.recording:
+            self.stop_recording()
+        if self.on_error == "warn":
+            # With "raise" a failure waits for the next reset, which loses no step by raising it.
+            self._settle_videos()
+
+        self.recording = True
+        self._video_name = video_name
+        try:
+            self._recorded_frames = RecordedFrames(self._make_writer(video_name), self._unfinished)
+        except GymreelError as error:
+            self._fail_recording(error)
+
+    def stop_recording(self) -> None:
+        """End the recording; its file is completed in the background.
+
+        Raises:
+            NotRecordingError: Nothing is being recorded.
+        """
+        if not self.recording:
+            raise NotRecordingError("stop_recording was called, but nothing is being recorded")
+        is_empty = not self.recorded_frames and self._failure is None
+        self._end_recording()
+        if is_empty:
+            logger.warn("Ignored saving a video as there were zero frames to save.")
+        if self.gc_trigger and self.gc_trigger(self.episode_id):
+            gc.collect()
+
+    def _capture_frame(self) -> None:
+        """Render a frame into the video; subclasses override this to record something else."""
+        if not self.recording:
+            raise NotRecordingError("cannot capture a frame: nothing is being recorded")
+        # The frame is in a list, and never in a variable, so that this list is the only thing that
+        # leads to it and the writer can tell whether it may borrow the frame instead of copying it.
+        holder: list[Any] = [self.env.render()]
+        if isinstance(holder[0], list):
+            frames = holder[0]
+            if not frames:
+                logger.warn(
+                    "No frame was captured for the video: the environment's render() had been "
+                    "called just before and left none."
+                )
+                return
+            self.render_history += frames
+            holder = [frames[-1]]
+        try:
+            if not isinstance(holder[0], np.ndarray):
+                raise FrameTypeError(
+                    "expected type of frame returned by render to be a numpy array, "
+                    f"got instead {type(holder[0])}"
+                )
+            self.recorded_frames.take(holder)
+        except GymreelError as error:
+            self._fail_recording(error)
+
+    def _record_frame(self) -> None:
+        """Capture a frame and end the recording when it is long enough."""
+        try:
+            self._capture_frame()
+        except GymreelError as error:  # From a subclass that appends to recorded_frames itself.
+            self._fail_recording(error)
+        if self.recording and len(self.recorded_frames) > self.video_length:
+            self.stop_recording()
+
+    def _make_writer(self, video_name: str) -> VideoWriter:
+        return VideoWriter.from_config(
+            Path(self.video_folder, f"{video_name}{self._suffix}"),
+            self._config,
+            video_metadata(self.env, video_name, self.name_prefix, self.episode_id, self._seed),
+        )
+
+    def _end_recording(self) -> None:
+        """Go back to not recording; what has been recorded so far is completed."""
+        frames, self._recorded_frames = self._recorded_frames, RecordedFrames()
+        self.recording = False
+        self._video_name = None
+        frames.finish()
+
+    def _fail_recording(self, error: GymreelError) -> None:
+        """End the recording that ``error`` befell, then warn or raise as ``on_error`` says."""
+        video_name = self._video_name
+        if self.recording:
+            # Through the public method, so that a subclass sees each recording end that it saw
+            # start; and whatever the subclass does, this recording is over.
+            self._failure = error
+            try:
+                self.stop_recording()
+            finally:
+                self._failure = None
+                self._end_recording()
+        if self.on_error == "raise":
+            raise error
+        # As an argument: the message may hold a per cent sign, and Gymnasium formats its own.
+        logger.warn("%s", f"Recording stopped: {video_name}: {error}")
+
+    def _settle_videos(self, *, wait: bool = False) -> None:
+        """Say what became of the videos that have completed since the last call."""
+        self._unfinished.report(wait=wait, on_error=self.on_error, announce=not self.disable_logger)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Copy and pickle as not recording: two wrappers cannot write one file."""
+        return {**self.__dict__, "recording": False, "_video_name": None}
+
+    def __del__(self) -> None:
+        """Do nothing: dropped writers complete their files. Gymnasium's wrapper has the method."""

@@ -1,0 +1,504 @@
+"""VideoWriter: the life of one video file, from the first frame to the complete file."""
+
+from __future__ import annotations
+
+import atexit
+import errno
+import os
+import warnings
+import weakref
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from numbers import Real
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gymreel import _core
+from gymreel.codecs import (
+    CodecInfo,
+    Container,
+    choose_encoder,
+    choose_pixel_format,
+    encoder_options,
+    find_container,
+)
+from gymreel.errors import (
+    ConfigError,
+    FrameError,
+    GymreelError,
+    GymreelWarning,
+    OutputError,
+    WriterClosedError,
+)
+
+__all__ = ["DEFAULT_MAX_PENDING_BYTES", "Recording", "VideoWriter", "WriterStats", "encode"]
+
+DEFAULT_MAX_PENDING_BYTES = 256 * 2**20
+"""Frames that wait for the encoder take at most this much memory: 41 frames of 1920 x 1080."""
+
+_MAX_FPS = 1000  # Matroska counts in milliseconds.
+_MAX_GIF_FPS = 50  # Viewers slow anything faster down to a tenth of it.
+
+
+@dataclass(frozen=True)
+class Recording:
+    """A complete video file.
+
+    Attributes:
+        path: The file; where the recording failed, the partial file that holds what there is.
+        num_frames: Frames in it. With 0 frames there is no file.
+        duration_seconds: ``num_frames`` divided by the frame rate.
+        num_bytes: Size of the file.
+        size: ``(width, height)`` of the frames that were written, in pixels.
+        codec: The format, such as ``"h264"``.
+        encoder: FFmpeg's encoder that produced it, such as ``"libx264"``.
+    """
+
+    path: Path
+    num_frames: int
+    duration_seconds: float
+    num_bytes: int
+    size: tuple[int, int]
+    codec: str
+    encoder: str
+
+
+@dataclass(frozen=True)
+class WriterStats:
+    """Counts of one writer at one moment.
+
+    Attributes:
+        num_written: Frames taken by ``write()``.
+        num_encoded: Frames that went through the encoder.
+        num_dropped: Frames refused because the queue was full (``on_full="drop"`` only).
+        num_borrowed: Frames taken without a copy.
+        num_copied: Frames copied once, because somebody else could reach their memory.
+        num_pending: Frames that wait for the encoder.
+        pending_bytes: The memory of those.
+        num_bytes: Bytes written to the file so far.
+    """
+
+    num_written: int
+    num_encoded: int
+    num_dropped: int
+    num_borrowed: int
+    num_copied: int
+    num_pending: int
+    pending_bytes: int
+    num_bytes: int
+
+
+@dataclass(frozen=True)
+class WriterConfig:
+    """The settings of a writer, checked: everything that can be known before the first frame.
+
+    Made once and used for many files by the wrappers; ``VideoWriter`` makes its own.
+    """
+
+    container: Container
+    encoder: CodecInfo
+    fps: Fraction
+    pixel_format: str
+    options: tuple[tuple[str, str], ...]
+    copy: bool | None
+    max_pending_bytes: int
+    block: bool
+
+    @classmethod
+    def check(
+        cls,
+        path: str,
+        *,
+        fps: float | Fraction,
+        codec: str,
+        preset: str | None,
+        crf: float | None,
+        pixel_format: str,
+        options: Mapping[str, str] | None,
+        copy: bool | Literal["auto"],
+        max_pending_bytes: int,
+        on_full: Literal["block", "drop"],
+    ) -> WriterConfig:
+        """Check every argument of ``VideoWriter``; of ``path`` only the suffix.
+
+        Raises:
+            ConfigError: An argument cannot work.
+            CodecNotFoundError: This FFmpeg has no such encoder.
+        """
+        container = find_container(path)
+        encoder = choose_encoder(codec, container)
+        chosen_format = choose_pixel_format(pixel_format, encoder)
+        if copy != "auto" and not isinstance(copy, bool):
+            raise ConfigError(f"copy={copy!r} must be 'auto', True or False")
+        if on_full not in {"block", "drop"}:
+            raise ConfigError(f"on_full={on_full!r} must be 'block' or 'drop'")
+        if (
+            isinstance(max_pending_bytes, bool)
+            or not isinstance(max_pending_bytes, int)
+            or max_pending_bytes < 1
+        ):
+            raise ConfigError(f"max_pending_bytes={max_pending_bytes!r} must be a positive int")
+        return cls(
+            container=container,
+            encoder=encoder,
+            fps=_check_fps(fps, container),
+            pixel_format=chosen_format,
+            options=tuple(encoder_options(encoder.name, chosen_format, preset, crf, options)),
+            copy=None if copy == "auto" else copy,
+            max_pending_bytes=max_pending_bytes,
+            block=on_full == "block",
+        )
+
+    def open_stream(self, path: Path | None, metadata: Mapping[str, str] | None) -> _core.Stream:
+        """Open a stream to ``path``, or to memory."""
+        return _core.Stream(
+            path=path,
+            muxer=self.container.muxer,
+            encoder=self.encoder.name,
+            pixel_format=self.pixel_format,
+            fps=(self.fps.numerator, self.fps.denominator),
+            options=list(self.options),
+            metadata=_check_metadata(metadata),
+            max_pending_bytes=self.max_pending_bytes,
+        )
+
+
+class VideoWriter:
+    """Writes frames to a video file, encoding on background threads.
+
+    ``write()`` queues a frame and returns; ``close()`` waits until the file is complete. While recording, the frames
+    so far are in a hidden file ``.NAME.partial`` beside the target, which can be read at any moment; the target
+    appears, complete, when everything was encoded. A writer that is dropped, or still open when the interpreter ends,
+    completes its file too.
+
+    The pixels are converted with the matrix of ITU-R BT.709 to limited range and tagged so. Odd widths and heights are
+    padded by repeating the last column or row where the pixel format needs even ones; the metadata entry
+    ``frame_size`` then holds the true size.
+
+    Args:
+        path: The file to write. Its suffix names the container: .mp4, .m4v, .mov, .mkv, .webm or .gif. Folders are
+            made, an existing file is replaced when the new one is complete. Always a file name, never a URL.
+        fps: Frames per second, up to 1000 (50 for GIF). Floats are taken as the nearest fraction with a small
+            denominator, so 29.97 is 2997/100; pass ``Fraction(30000, 1001)`` for NTSC.
+        codec: ``"auto"`` for the best that FFmpeg has for the container (libx264 for mp4), a format such as
+            ``"h264"``, ``"hevc"``, ``"vp9"``, ``"av1"``, or the name of an FFmpeg encoder; see ``gymreel.codecs()``.
+        preset: Speed against size, in the encoder's own terms; ``"veryfast"`` for libx264 by default.
+        crf: Quality, lower is better; 23 for libx264 by default.
+        pixel_format: FFmpeg's name. ``"yuv420p"`` plays everywhere; ``"yuv444p"`` keeps full colour resolution but
+            does not play in every browser.
+        options: Further options of the encoder, as ``ffmpeg -h encoder=NAME`` lists them.
+        metadata: Entries for the file's metadata, such as ``{"title": "…"}``.
+        copy: ``"auto"`` borrows a frame's memory when nothing else can reach it and copies it once when something can;
+            ``True`` always copies; ``False`` never does, and the caller promises not to touch frames any more.
+        max_pending_bytes: Memory for frames that wait for the encoder.
+        on_full: What ``write()`` does when that is used up: ``"block"`` waits, so that no frame is lost; ``"drop"``
+            skips the frame and counts it in ``stats``.
+
+    Raises:
+        ConfigError: An argument cannot work.
+        CodecNotFoundError: This FFmpeg has no such encoder.
+        OutputError: The folder cannot be made, or ``path`` is a folder.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        fps: float | Fraction = 30,
+        codec: str = "auto",
+        preset: str | None = None,
+        crf: float | None = None,
+        pixel_format: str = "yuv420p",
+        options: Mapping[str, str] | None = None,
+        metadata: Mapping[str, str] | None = None,
+        copy: bool | Literal["auto"] = "auto",
+        max_pending_bytes: int = DEFAULT_MAX_PENDING_BYTES,
+        on_full: Literal["block", "drop"] = "block",
+    ) -> None:
+        name = _check_path(path)
+        config = WriterConfig.check(
+            name,
+            fps=fps,
+            codec=codec,
+            preset=preset,
+            crf=crf,
+            pixel_format=pixel_format,
+            options=options,
+            copy=copy,
+            max_pending_bytes=max_pending_bytes,
+            on_full=on_full,
+        )
+        self._open(Path(os.path.abspath(name)), config, metadata)
+
+    @classmethod
+    def from_config(
+        cls, path: Path, config: WriterConfig, metadata: Mapping[str, str] | None = None
+    ) -> VideoWriter:
+        """Open a writer whose settings were checked before; ``path`` must be absolute."""
+        writer = cls.__new__(cls)
+        writer._open(path, config, metadata)
+        return writer
+
+    def _open(self, path: Path, config: WriterConfig, metadata: Mapping[str, str] | None) -> None:
+        _prepare_target(path)
+        self.path = path
+        """The file that appears when the recording is complete."""
+        self._config = config
+        self._closed = False
+        self._failure_is_told = False
+        self._stream = config.open_stream(path, metadata)
+        _report_abandoned()
+        _live.add(self)
+
+    def write(self, frame: NDArray[np.uint8]) -> None:
+        """Queue one frame and return before it is encoded.
+
+        Args:
+            frame: ``(height, width, 3)`` uint8 RGB, ``(height, width, 4)`` RGBA (alpha is dropped), ``(height,
+                width)`` or ``(height, width, 1)`` grey; any strides. The first frame sets the size.
+
+        Raises:
+            FrameTypeError: Not a numpy array of uint8.
+            FrameShapeError: Not such a shape, or another size than the first frame's.
+            WriterClosedError: ``close()`` or ``finish()`` came before.
+            EncodeError: The encoder failed on an earlier frame.
+            OutputError: The file could not be written.
+        """
+        holder = [frame]
+        del frame  # A local variable here would look like somebody else who can reach the pixels.
+        self.write_from(holder)
+
+    def write_from(self, holder: list[NDArray[np.uint8]]) -> None:
+        """Take the one frame out of ``holder`` and queue it.
+
+        As ``write()``, for a caller that holds the frame nowhere else: ``writer.write_from([env.render()])`` lets the
+        pixels be borrowed on every Python version. The list is empty afterwards.
+        """
+        try:
+            self._stream.write(holder, self._config.copy, self._config.block)
+        except FrameError:
+            raise
+        except GymreelError as error:
+            self._failure_is_told |= not isinstance(error, WriterClosedError)
+            raise
+
+    def finish(self) -> None:
+        """Say that no frames will follow and return at once; the file completes in the background. Idempotent."""
+        self._closed = True
+        self._stream.finish()
+
+    def poll(self) -> Recording | None:
+        """Return the recording if its file is complete, ``None`` if it is not yet. Never waits.
+
+        Raises:
+            EncodeError, OutputError: The recording failed, and no call has raised that yet.
+        """
+        result = self._stream.result()
+        if result is None:
+            return None
+        if not self._failure_is_told:
+            self._failure_is_told = True  # Or there is none.
+            self._stream.raise_failure()
+        path, num_frames, num_bytes, width, height = result
+        return Recording(
+            path=path,
+            num_frames=num_frames,
+            duration_seconds=float(num_frames / self._config.fps),
+            num_bytes=num_bytes,
+            size=(width, height),
+            codec=self._config.encoder.codec,
+            encoder=self._config.encoder.name,
+        )
+
+    def close(self) -> Recording:
+        """Wait until the file is complete and return what is in it. Idempotent.
+
+        Raises:
+            EncodeError, OutputError: The recording failed, and no call has raised that yet. What was recorded is kept;
+                the message names the file.
+        """
+        self.finish()
+        self._stream.wait()
+        recording = self.poll()
+        assert recording is not None
+        return recording
+
+    @property
+    def closed(self) -> bool:
+        """Whether ``close()`` or ``finish()`` was called."""
+        return self._closed
+
+    @property
+    def stats(self) -> WriterStats:
+        """Counts up to now."""
+        return WriterStats(**self._stream.stats())
+
+    def __enter__(self) -> VideoWriter:
+        """Return the writer itself."""
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Close. Where the block raised, its exception goes on and one of closing does not hide it."""
+        try:
+            self.close()
+        except GymreelError as error:
+            if exc_value is None:
+                raise
+            warnings.warn(f"{error}", GymreelWarning, stacklevel=2)
+
+    def __del__(self) -> None:
+        """Complete the file in the background."""
+        stream = getattr(self, "_stream", None)
+        if stream is None:
+            return  # The constructor raised.
+        stream.finish()
+        if not self._failure_is_told:
+            _abandoned.append(stream)
+
+    def __repr__(self) -> str:
+        """Show the file and whether it takes frames."""
+        return f"<VideoWriter {str(self.path)!r} {'closed' if self._closed else 'open'}>"
+
+
+def encode(
+    frames: Iterable[NDArray[np.uint8]], *, suffix: str = ".mp4", **settings: Any
+) -> bytes:
+    """Encode frames in memory.
+
+    Args:
+        frames: The frames, as for ``VideoWriter.write``. At least one.
+        suffix: The container, as a file suffix.
+        **settings: Arguments of ``VideoWriter``.
+
+    Returns:
+        The bytes of the file.
+
+    Raises:
+        ConfigError, CodecNotFoundError, FrameError, EncodeError: As ``VideoWriter``; ``ConfigError`` too for no frames.
+    """
+    metadata = settings.pop("metadata", None)
+    config = WriterConfig.check(
+        f"memory{suffix}",
+        **{
+            "fps": 30,
+            "codec": "auto",
+            "preset": None,
+            "crf": None,
+            "pixel_format": "yuv420p",
+            "options": None,
+            "copy": "auto",
+            "max_pending_bytes": DEFAULT_MAX_PENDING_BYTES,
+            "on_full": "block",
+        }
+        | settings,
+    )
+    stream = config.open_stream(None, metadata)
+    for frame in frames:
+        stream.write([frame], config.copy, config.block)
+    stream.finish()
+    stream.wait()
+    stream.raise_failure()
+    encoded = stream.take_bytes()
+    if not encoded:
+        raise ConfigError("frames is empty: a video needs at least one frame")
+    return encoded
+
+
+def _check_path(path: str | os.PathLike[str]) -> str:
+    try:
+        name = os.fsdecode(path)
+    except TypeError:
+        raise ConfigError(f"path={path!r} must be a string or a path") from None
+    if not name or "\0" in name:
+        raise ConfigError(f"path={path!r} must be the name of a file")
+    return name
+
+
+def _check_fps(fps: float | Fraction, container: Container) -> Fraction:
+    limit = _MAX_GIF_FPS if container.muxer == "gif" else _MAX_FPS
+    if isinstance(fps, bool) or not isinstance(fps, Real):
+        raise ConfigError(f"fps={fps!r} must be a number")
+    try:
+        fraction = Fraction(fps) if isinstance(fps, (int, Fraction)) else Fraction(float(fps))
+    except (ValueError, OverflowError):  # NaN and infinity.
+        raise ConfigError(f"fps={fps!r} must be a finite number") from None
+    fraction = fraction.limit_denominator(10010)  # Holds both 2997/100 and 30000/1001.
+    if not 0 < fraction <= limit:
+        raise ConfigError(f"fps={fps!r} must be above 0 and at most {limit} in {container.muxer}")
+    return fraction
+
+
+def _check_metadata(metadata: Mapping[str, str] | None) -> list[tuple[str, str]]:
+    entries = [(str(key), str(value)) for key, value in (metadata or {}).items()]
+    for key, value in entries:
+        if not key or "\0" in key + value:
+            raise ConfigError(f"metadata entry {key!r}: {value!r} must have a name and no NUL")
+    return entries
+
+
+def _prepare_target(path: Path) -> None:
+    """Make the folder of ``path``.
+
+    Raises:
+        OutputError: It cannot be made, or ``path`` is a folder.
+    """
+    if path.is_dir():
+        raise OutputError(
+            errno.EISDIR, "write the video", "path is a folder, not a file", str(path)
+        )
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(
+            error.errno or 0, "make the folder", error.strerror or str(error), str(path.parent)
+        ) from error
+
+
+_live: weakref.WeakSet[VideoWriter] = weakref.WeakSet()
+_abandoned: list[_core.Stream] = []
+"""Streams whose writers are gone, and whose failures nobody could be told yet."""
+
+
+def _report_abandoned() -> None:
+    """Warn about abandoned recordings that failed; forget those that are done."""
+    for stream in list(_abandoned):
+        if stream.result() is None:
+            continue
+        _abandoned.remove(stream)
+        try:
+            stream.raise_failure()
+        except GymreelError as error:
+            warnings.warn(f"a recording failed: {error}", GymreelWarning, stacklevel=3)
+
+
+def _finish_at_exit() -> None:
+    """Complete what is still open, and say what failed without having been said."""
+    _core.finish_all()
+    for writer in list(_live):
+        try:
+            writer.poll()
+        except GymreelError as error:
+            warnings.warn(f"a recording failed: {error}", GymreelWarning, stacklevel=1)
+    _report_abandoned()
+
+
+def _forget_after_fork() -> None:
+    """In a forked child: the parent's recordings are the parent's alone."""
+    _core.start_over_after_fork()
+    _live.clear()
+    _abandoned.clear()
+
+
+atexit.register(_finish_at_exit)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_after_fork)
