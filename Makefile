@@ -119,11 +119,11 @@ $(STAMPS)/packages-dev: pyproject.toml $(STAMPS)/made-for
 # The examples' packages come along, for the demo.
 # A development build serves for the demo as well, and CMake remembers that it was one.
 $(STAMPS)/build: $(BUILD_INPUTS) $(STAMPS)/packages-build
-	@echo "==> Build"
+	@echo "==> Build (a minute or two the first time)"
 	@$(PIP) --no-build-isolation --editable '.[examples]'
 	@touch $@
 
 $(STAMPS)/build-development: $(BUILD_INPUTS) $(TEST_INPUTS) $(STAMPS)/packages-build
-	@echo "==> Build, warnings as errors, with the C++ tests"
+	@echo "==> Build, warnings as errors, with the C++ tests (a minute or two the first time)"
 	@$(PIP) --no-build-isolation --config-settings=cmake.define.GYMREEL_DEVELOPMENT=ON --editable '.[examples]'
 	@touch $@ $(STAMPS)/build

@@ -7,62 +7,38 @@ from typing import Any
 
 import gymnasium as gym
 import numpy as np
+from frames import HEIGHT, WIDTH, Frame, numbered
 
 __all__ = ["NumberedEnv", "RewardsEnv", "numbered_frame", "read_number", "run_episodes"]
 
-_BLOCK = 16  # Pixels: a macroblock of H.264, so that lossy coding cannot blur two bits together.
-_BITS_PER_ROW = 4
-_NUM_ROWS = 4
+_BITS = (HEIGHT // 16, 16, WIDTH // 16, 16)  # Rows and columns of blocks of 16 by 16 pixels.
 
 
-def numbered_frame(number: int, height: int = 64, width: int = 64) -> np.ndarray:
-    """Paint a number as 4 by 4 black and white blocks at the top left, on grey.
+def numbered_frame(number: int, height: int = HEIGHT, width: int = WIDTH) -> Frame:
+    """Paint a number as black and white blocks at the top left of a grey frame.
 
     Args:
-        number: From 0 to 65535.
-        height: Rows, at least 64.
+        number: From 0 to 4095.
+        height: Rows, at least 48.
         width: Pixels in a row, at least 64.
 
     Returns:
         A fresh ``(height, width, 3)`` uint8 array.
     """
     frame = np.full((height, width, 3), 128, np.uint8)
-    _paint_number(frame, number)
+    frame[:HEIGHT, :WIDTH] = numbered(number)
     return frame
 
 
-def read_number(frame: np.ndarray) -> int:
-    """Read the number that :func:`numbered_frame` painted.
-
-    Args:
-        frame: ``(height, width, 3)`` uint8, perhaps after lossy coding.
-
-    Returns:
-        The number.
-    """
-    number = 0
-    for bit in range(_BITS_PER_ROW * _NUM_ROWS):
-        brightness = float(frame[_block(bit)].mean())
-        # A frame that is another one's mixture or a broken one must not pass as a number.
-        assert not 64 < brightness < 192, f"bit {bit} is neither black nor white: {brightness}"
-        number |= (brightness >= 192) << bit
-    return number
+def read_number(frame: Frame) -> int:
+    """Read the number that :func:`numbered_frame` painted, also after lossy coding."""
+    brightness = frame[:HEIGHT, :WIDTH].reshape(*_BITS, -1).mean(axis=(1, 3, 4)).ravel()
+    # A frame that is another one's mixture or a broken one must not pass as a number.
+    assert not ((brightness > 64) & (brightness < 192)).any(), brightness
+    return sum(1 << bit for bit, bright in enumerate(brightness) if bright >= 192)
 
 
-def _paint_number(frame: np.ndarray, number: int) -> None:
-    for bit in range(_BITS_PER_ROW * _NUM_ROWS):
-        frame[_block(bit)] = 255 if number >> bit & 1 else 0
-
-
-def _block(bit: int) -> tuple[slice, slice]:
-    row, column = divmod(bit, _BITS_PER_ROW)
-    return (
-        slice(row * _BLOCK, (row + 1) * _BLOCK),
-        slice(column * _BLOCK, (column + 1) * _BLOCK),
-    )
-
-
-class NumberedEnv(gym.Env[int, int]):
+class NumberedEnv(gym.Env[Any, Any]):
     """Episodes of a fixed length whose frames are numbered through, from 0 at the first reset.
 
     Attributes:
@@ -76,7 +52,7 @@ class NumberedEnv(gym.Env[int, int]):
         self,
         episode_length: int = 5,
         *,
-        size: tuple[int, int] = (64, 64),
+        size: tuple[int, int] = (HEIGHT, WIDTH),
         render_mode: str | None = "rgb_array",
         reuse_buffer: bool = False,
         frames: dict[int, Any] | None = None,
@@ -94,7 +70,7 @@ class NumberedEnv(gym.Env[int, int]):
             close_error: What ``close`` raises.
             **metadata: Changes to the environment's metadata.
         """
-        self.observation_space = gym.spaces.Discrete(65536)
+        self.observation_space = gym.spaces.Discrete(4096)
         self.action_space = gym.spaces.Discrete(2)
         self.render_mode = render_mode
         self.metadata = {**self.metadata, **metadata}
@@ -103,7 +79,7 @@ class NumberedEnv(gym.Env[int, int]):
         self._episode_length = episode_length
         self._steps_left = 0
         self._size = size
-        self._buffer = np.full((*size, 3), 128, np.uint8) if reuse_buffer else None
+        self._buffer = numbered_frame(0, *size) if reuse_buffer else None
         self._close_error = close_error
 
     def reset(
@@ -128,7 +104,7 @@ class NumberedEnv(gym.Env[int, int]):
             frame = self.frames[number]
             return frame() if callable(frame) else frame
         if self._buffer is not None:
-            _paint_number(self._buffer, number)
+            self._buffer[:HEIGHT, :WIDTH] = numbered(number)
             return self._buffer
         return numbered_frame(number, *self._size)
 
@@ -138,7 +114,7 @@ class NumberedEnv(gym.Env[int, int]):
             raise self._close_error
 
 
-class RewardsEnv(gym.Env[int, int]):
+class RewardsEnv(gym.Env[Any, Any]):
     """An episode whose steps give these rewards."""
 
     def __init__(
@@ -155,7 +131,7 @@ class RewardsEnv(gym.Env[int, int]):
             truncates: Whether the episode ends by ``truncated`` instead of ``terminated``.
             info: Makes the ``info`` of each step.
         """
-        self.observation_space = gym.spaces.Discrete(65536)
+        self.observation_space = gym.spaces.Discrete(4096)
         self.action_space = gym.spaces.Discrete(2)
         self._rewards = rewards
         self._truncates = truncates

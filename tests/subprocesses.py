@@ -1,4 +1,4 @@
-"""Scripts in an interpreter of their own: for exits, and for what a process can do only to itself."""
+"""Scripts in an interpreter of their own: exits, and what a process can only do to itself."""
 
 from __future__ import annotations
 

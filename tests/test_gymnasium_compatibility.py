@@ -268,7 +268,7 @@ def test_same_refusal_of_render_modes(
 ) -> None:
     for module in (gymnasium.wrappers, gymreel.wrappers):
         with pytest.raises(ValueError, match="such as rgb_array"):
-            module.RecordVideo(NumberedEnv(render_mode=render_mode), str(tmp_path / "videos"))  # type: ignore[attr-defined]
+            module.RecordVideo(NumberedEnv(render_mode=render_mode), str(tmp_path / "videos"))
     assert not (tmp_path / "videos").exists()
 
 

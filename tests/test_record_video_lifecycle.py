@@ -120,6 +120,54 @@ class TestEnds:
         assert finished.stderr.count("Warning:") == 1
         assert FIRST in finished.stderr or "20000" in finished.stderr
 
+    def test_forked_processes_leave_the_video_alone_and_record_their_own(
+        self, folder: Path
+    ) -> None:
+        script = """
+            import os, sys
+            from environments import NumberedEnv
+            from gymreel.wrappers import RecordVideo
+
+            env = RecordVideo(NumberedEnv(9), sys.argv[1], lambda _: True)
+            env.reset()
+            env.step(0)
+            child = os.fork()
+            if child == 0:
+                env.step(0)
+                env.reset()
+                env.close()
+                os._exit(0)
+            os.waitpid(child, 0)
+            env.step(0)
+            env.close()
+        """
+        finished = run_python(script, folder, "-W", "ignore::DeprecationWarning")
+        assert finished.stderr.count("Warning:") == 1
+        assert "forked" in finished.stderr
+        assert numbers_in(folder / FIRST) == [0, 1, 2]
+        assert numbers_in(folder / SECOND) == [3]
+
+    def test_workers_of_a_vector_environment_record(self, folder: Path) -> None:
+        script = """
+            import sys
+            import gymnasium as gym
+            from environments import NumberedEnv
+            from gymreel.wrappers import RecordVideo
+
+            def make(name):
+                return lambda: RecordVideo(NumberedEnv(3), f"{sys.argv[1]}/{name}", lambda _: True)
+
+            envs = gym.vector.AsyncVectorEnv([make(name) for name in "ab"])
+            envs.reset()
+            for _ in range(6):
+                envs.step([0, 0])
+            envs.close()
+        """
+        run_python(script, folder)
+        for name in "ab":
+            assert numbers_in(folder / name / FIRST) == [0, 1, 2, 3]
+            assert numbers_in(folder / name / SECOND) == [4, 5, 6]
+
     def test_a_wrapper_whose_constructor_never_ran_can_go(self) -> None:
         RecordVideo.__new__(RecordVideo).__del__()
 

@@ -77,7 +77,7 @@ struct Box {
 
 }  // namespace
 
-Palettizer::Palettizer() : slots_(num_slots) {}
+Palettizer::Palettizer() : slots_(num_slots) { forget(); }
 
 const Palettizer::Palette& Palettizer::convert(const FrameView& frame, std::uint8_t* indices, std::ptrdiff_t stride) {
     width_ = frame.width;
@@ -131,7 +131,10 @@ int Palettizer::find_or_add(std::uint32_t color) {
 }
 
 void Palettizer::forget() {
-    palette_.fill(0);
+    // GIF's encoder takes the first transparent entry that it sees for all frames, so it must be one that no colour ever
+    // gets, and the free ones must not be it.
+    palette_.fill(opaque);
+    palette_.back() = 0;
     num_colors_ = 0;
     std::fill(slots_.begin(), slots_.end(), Slot{});
 }

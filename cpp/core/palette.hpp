@@ -18,7 +18,7 @@ namespace gymreel {
 /// Errors: std::bad_alloc.
 class Palettizer {
 public:
-    /// 0xAARRGGBB; entries that no pixel uses are 0, transparent, which lets the encoder mark unchanged pixels.
+    /// 0xAARRGGBB; the last one is transparent, which lets the encoder mark unchanged pixels.
     using Palette = std::array<std::uint32_t, 256>;
 
     Palettizer();

@@ -178,7 +178,13 @@ void Stream::encode(FrameList& frame, SpentFrames& spent) {
         EncoderConfig config = config_.encoder;
         config.global_header = Muxer::wants_global_header(config_.file.muxer);
         encoder_.emplace(config, view.width, view.height, choose_encoder_threads(view.width, view.height));
-        file_.emplace(config_.file, encoder_->context());
+        FileConfig file = config_.file;
+        const AVCodecContext& context = encoder_->context();
+        if (context.width != view.width || context.height != view.height) {
+            // Padded to an even size: only here can be seen where the picture ends.
+            file.metadata.emplace_back("frame_size", std::to_string(view.width) + "x" + std::to_string(view.height));
+        }
+        file_.emplace(std::move(file), context);
     }
     encoder_->load(view);
     release(frame, spent);

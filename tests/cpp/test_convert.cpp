@@ -345,7 +345,7 @@ TEST_CASE("convert: every SIMD implementation gives the bytes of the plain one")
     const std::vector<const RowKernels*> candidates = all_kernels();
     CHECK(std::count(candidates.begin(), candidates.end(), &best_row_kernels()) == 1);
     for (const RowKernels* kernels : simd_row_kernels()) {
-        INFO("kernels " << kernels->name);
+        INFO("kernels " << std::string(kernels->name));
         std::mt19937 random(2);
         const auto check = [&](int width, int height, int channels, Layout layout) {
             const int margin_x = static_cast<int>(random() % 3);

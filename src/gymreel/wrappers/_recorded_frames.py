@@ -11,7 +11,7 @@ from typing import Literal, NoReturn
 import numpy as np
 from gymnasium import logger
 
-from gymreel.errors import GymreelError
+from gymreel.errors import GymreelError, WriterClosedError
 from gymreel.writer import VideoWriter, WriterStats
 
 __all__ = ["NotRecordingError", "RecordedFrames", "UnfinishedVideos"]
@@ -174,6 +174,8 @@ class UnfinishedVideos:
                 continue
             try:
                 recording = writer.close() if wait else writer.poll()
+            except WriterClosedError:
+                pass  # This process was forked while recording: the video is its parent's affair.
             except GymreelError as error:
                 failures.append((writer, error))
             else:

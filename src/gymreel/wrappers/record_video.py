@@ -47,13 +47,11 @@ class RecordVideo(
     steps gives ``n + 1`` frames, and so does ``video_length=n``.
 
     A video that cannot be recorded to its end (a frame of another size, a full disk) costs one
-    warning: :attr:`recording` is False afterwards, what the file has so far is kept, training goes
-    on and the next recording is tried as usual. See ``on_error``.
+    warning: what the file has so far is kept, and the next recording starts as usual. See
+    ``on_error``.
 
     Attributes:
         recording: Whether frames are being recorded.
-        recorded_frames: Counts the frames of the current recording and takes more (``len``,
-            ``append``, ``+=``). It does not hold them, so it cannot be indexed or replaced.
         render_history: With a ``*_list`` render mode, the frames that :meth:`render` still owes
             the caller, because recording has taken them from the environment.
         episode_id: Number of the current episode, from 0; -1 before the first.
@@ -62,10 +60,10 @@ class RecordVideo(
     Differences from Gymnasium: ``gc_trigger`` is None by default, because the wrapper holds no
     frames whose memory a ``gc.collect()`` at the end of every recording could give back. An fps of
     None in the environment's metadata means 30. :meth:`close` ends the recording before it closes
-    the environment, so an environment that fails to close loses no video.
+    the environment, so none is lost if that fails. Changing ``_video_name`` renames nothing.
     """
 
-    def __init__(  # noqa: PLR0917  # Gymnasium's order.
+    def __init__(  # Gymnasium's order.
         self,
         env: gym.Env[ObsType, ActType],
         video_folder: str | os.PathLike[str],
@@ -111,9 +109,8 @@ class RecordVideo(
             pixel_format: How the video stores colours, as FFmpeg names it.
             options: More options for the encoder, as FFmpeg names them.
             suffix: The end of the file names, which selects the container.
-            copy: Whether to copy each frame before the next step; ``"auto"`` copies those whose
-                memory the environment or somebody else can still reach.
-            max_pending_bytes: How much memory the frames that wait for the encoder may take.
+            copy: Whether to copy each frame; ``"auto"`` copies those that somebody can still reach.
+            max_pending_bytes: Memory for frames that wait for the encoder.
             on_full: Whether a frame over that limit waits (``"block"``) or is left out
                 (``"drop"``).
             on_error: What to do about a video that fails. ``"warn"`` warns once per video.
@@ -197,18 +194,17 @@ class RecordVideo(
 
     @frames_per_sec.setter
     def frames_per_sec(self, fps: float | Fraction) -> None:
-        # Everything is checked here, so that a wrong argument is an error of the constructor and
-        # not of the first recording.
+        # All arguments of the writer are checked here, at construction and not at the first frame.
         self._config = WriterConfig.check(f"video{self._suffix}", fps=fps, **self._writer_arguments)
         self._frames_per_sec = fps
 
     @property
     def recorded_frames(self) -> RecordedFrames:
-        """The frames of the current recording, as far as they can be counted and added to."""
+        """Counts the frames of the recording and takes more (``append``), but holds none."""
         return self._recorded_frames
 
     @recorded_frames.setter
-    def recorded_frames(self, frames: object) -> None:
+    def recorded_frames(self, frames: RecordedFrames) -> None:
         # ``+=`` assigns what it was applied to. Anything else would silently not be recorded.
         if frames is not self._recorded_frames:
             raise AttributeError(
@@ -255,7 +251,7 @@ class RecordVideo(
         return obs, reward, terminated, truncated, info
 
     def render(self) -> RenderFrame | list[RenderFrame] | None:
-        """Render; with a ``*_list`` render mode, give the frames that recording has taken as well.
+        """Render; in a list mode, give the frames that recording has taken as well.
 
         Raises:
             GymreelError: The recording failed and ``on_error`` is ``"raise"``.
@@ -328,8 +324,8 @@ class RecordVideo(
         """Render a frame into the video; subclasses override this to record something else."""
         if not self.recording:
             raise NotRecordingError("cannot capture a frame: nothing is being recorded")
-        # The frame is in a list, and never in a variable, so that this list is the only thing that
-        # leads to it and the writer can tell whether it may borrow the frame instead of copying it.
+        # In a list and never in a variable: nothing else leads to the frame then, and the writer
+        # can tell whether it may borrow the memory instead of copying it.
         holder: list[Any] = [self.env.render()]
         if isinstance(holder[0], list):
             frames = holder[0]

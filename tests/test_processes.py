@@ -1,0 +1,210 @@
+"""However a process ends, and however it multiplies, its recordings are complete and its own."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from frames import numbers_in
+
+needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+
+_RECORDING = """
+import os, sys, gc
+from pathlib import Path
+import gymreel
+from frames import numbered
+folder = Path(sys.argv[1])
+
+def record(name, first=0, count=40):
+    writer = gymreel.VideoWriter(folder / name)
+    for number in range(first, first + count):
+        writer.write(numbered(number))
+    return writer
+
+"""
+
+
+def _run(
+    folder: Path, code: str, *, exit_code: int = 0, options: tuple[str, ...] = ()
+) -> subprocess.CompletedProcess[str]:
+    finished = subprocess.run(
+        [sys.executable, *options, "-c", _RECORDING + code, str(folder)],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        cwd=Path(__file__).parent,
+    )
+    assert finished.returncode == exit_code, finished.stderr
+    return finished
+
+
+@pytest.mark.parametrize(
+    ("code", "exit_code"),
+    [
+        ("writer = record('video.mp4')", 0),
+        ("writer = record('video.mp4'); writer.finish()", 0),
+        ("record('video.mp4')", 0),
+        ("writer = record('video.mp4'); sys.exit(3)", 3),
+        ("writer = record('video.mp4'); raise ZeroDivisionError", 1),
+        ("def main():\n    writer = record('video.mp4')\n    1 / 0\nmain()", 1),
+        ("writer = record('video.mp4'); cycle = [writer]; cycle.append(cycle); del writer", 0),
+        ("import builtins; builtins.writer = record('video.mp4')", 0),
+    ],
+    ids=[
+        "end of the script",
+        "finished, not closed",
+        "dropped",
+        "sys.exit",
+        "uncaught exception",
+        "uncaught exception in a function",
+        "in a cycle",
+        "held for ever",
+    ],
+)
+def test_leaving_the_interpreter_completes_the_video(
+    tmp_path: Path, code: str, exit_code: int
+) -> None:
+    finished = _run(tmp_path, code, exit_code=exit_code)
+    assert ("ZeroDivisionError" in finished.stderr) == (exit_code == 1)
+    assert exit_code == 1 or finished.stderr == ""
+    assert os.listdir(tmp_path) == ["video.mp4"]
+    assert numbers_in(tmp_path / "video.mp4") == list(range(40))
+
+
+def test_leaving_the_interpreter_completes_every_open_video(tmp_path: Path) -> None:
+    _run(tmp_path, "writers = [record(f'{i}.mp4', 100 * i) for i in range(6)]")
+    for index in range(6):
+        numbers = numbers_in(tmp_path / f"{index}.mp4")
+        assert numbers == list(range(100 * index, 100 * index + 40))
+
+
+def test_a_failure_at_the_end_of_the_interpreter_is_a_warning(tmp_path: Path) -> None:
+    finished = _run(tmp_path, "writer = record('video.mp4'); (folder / 'video.mp4').mkdir()")
+    assert "GymreelWarning: a recording failed: could not rename the complete file" in finished.stderr
+    assert "Traceback" not in finished.stderr
+    (partial,) = (path for path in tmp_path.iterdir() if path.is_file())
+    assert numbers_in(partial) == list(range(40))
+
+
+def test_a_function_that_runs_at_exit_may_still_record(tmp_path: Path) -> None:
+    # Registered after gymreel's own, so it runs before.
+    _run(tmp_path, "import atexit; atexit.register(lambda: record('video.mp4'))")
+    assert numbers_in(tmp_path / "video.mp4") == list(range(40))
+
+
+def test_recording_when_everything_was_completed_at_exit_still_works(tmp_path: Path) -> None:
+    # Registered before gymreel's own, so it runs after: the workers have ended by then.
+    late = "import atexit; atexit.register(lambda: record('late.mp4').close())\n"
+    finished = subprocess.run(
+        [sys.executable, "-c", late + _RECORDING + "record('video.mp4')", str(tmp_path)],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        cwd=Path(__file__).parent,
+    )
+    assert finished.stderr == ""
+    assert numbers_in(tmp_path / "video.mp4") == list(range(40))
+    assert numbers_in(tmp_path / "late.mp4") == list(range(40))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+def test_what_a_killed_process_had_recorded_can_be_read(tmp_path: Path, suffix: str) -> None:
+    finished = _run(
+        tmp_path,
+        f"writer = record('video{suffix}', count=300)\n"
+        "while writer.stats.num_encoded < 300: pass\n"
+        "import signal; os.kill(os.getpid(), signal.SIGKILL)",
+        exit_code=-signal.SIGKILL,
+    )
+    assert finished.stderr == ""
+    numbers = numbers_in(tmp_path / f".video{suffix}.partial")
+    assert numbers == list(range(len(numbers)))
+    assert len(numbers) >= 200
+
+
+_FORK = """
+writer = record('parent.mp4')
+child = os.fork()
+if child == 0:
+    try:
+        writer.write(numbered(4000))
+    except gymreel.WriterClosedError as error:
+        print("write:", error)
+    writer.finish()
+    print("poll:", writer.poll())
+    try:
+        writer.close()
+    except gymreel.WriterClosedError as error:
+        print("close:", error)
+    ACTION
+_, status = os.waitpid(child, 0)
+print("child:", os.waitstatus_to_exitcode(status))
+for number in range(40, 60):
+    writer.write(numbered(number))
+writer.close()
+"""
+_TOLD = "this writer belongs to the process that was forked; make a new one here"
+
+
+@needs_fork
+@pytest.mark.parametrize(
+    "action",
+    [
+        "sys.exit()",
+        "sys.stdout.flush(); os._exit(0)",
+        "del writer; gc.collect(); sys.exit()",
+        "record('child.mp4').close(); sys.exit()",
+        "own = record('child.mp4'); sys.exit()",
+    ],
+    ids=["exit", "_exit", "dropped", "records", "records and leaves"],
+)
+def test_a_forked_child_leaves_the_recordings_of_its_parent_alone(
+    tmp_path: Path, action: str
+) -> None:
+    code = _FORK.replace("ACTION", action)
+    finished = _run(tmp_path, code, options=("-W", "ignore::DeprecationWarning"))
+    assert finished.stderr == ""
+    assert sorted(finished.stdout.splitlines()) == [
+        "child: 0",
+        f"close: {_TOLD}",
+        "poll: None",
+        f"write: {_TOLD}",
+    ]
+    assert numbers_in(tmp_path / "parent.mp4") == list(range(60))
+    if "child.mp4" in action:
+        assert numbers_in(tmp_path / "child.mp4") == list(range(40))
+
+
+@needs_fork
+@pytest.mark.parametrize("method", ["fork", "spawn"])
+def test_pool_workers_record_their_own_videos(tmp_path: Path, method: str) -> None:
+    code = f"""
+import multiprocessing
+from pool_task import record_numbers
+if __name__ == "__main__":
+    writer = record('parent.mp4')
+    with multiprocessing.get_context({method!r}).Pool(2) as pool:
+        print(pool.starmap(record_numbers, [(folder / f'{{i}}.mp4', 10 * i) for i in range(4)]))
+        pool.close()
+        pool.join()
+"""
+    (tmp_path / "pool_task.py").write_text(
+        "from frames import numbered, record\n"
+        "def record_numbers(path, first):\n"
+        "    return record(path, map(numbered, range(first, first + 10))).num_frames\n"
+    )
+    code = f"sys.path.insert(0, {str(tmp_path)!r})\n" + code
+    finished = _run(tmp_path, code, options=("-W", "ignore::DeprecationWarning"))
+    assert finished.stdout.strip() == "[10, 10, 10, 10]"
+    assert numbers_in(tmp_path / "parent.mp4") == list(range(40))
+    for index in range(4):
+        numbers = numbers_in(tmp_path / f"{index}.mp4")
+        assert numbers == list(range(10 * index, 10 * index + 10))
