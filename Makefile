@@ -63,7 +63,7 @@ test: system-test $(STAMPS)/packages-test $(STAMPS)/build-development
 	@echo "==> Python tests"
 	@$(PY) -m pytest
 
-lint: $(STAMPS)/packages-dev $(STAMPS)/build-development
+lint: system-test $(STAMPS)/packages-dev $(STAMPS)/build-development
 	$(PY) -m mypy
 	$(PY) -m mypy.stubtest gymreel._core --mypy-config-file pyproject.toml
 	$(PY) -m ruff check
@@ -75,9 +75,12 @@ format: $(STAMPS)/packages-dev
 	$(PY) -m ruff format
 	$(VENV)/bin/clang-format -i $(CXX_FILES)
 
-tidy: $(STAMPS)/packages-dev $(STAMPS)/build-development
+# A configuration of its own, in which every source is compiled by itself. Nothing is built.
+tidy: system-test $(STAMPS)/packages-dev
+	@$(VENV)/bin/cmake -S . -B build/tidy -G "Unix Makefiles" -DGYMREEL_DEVELOPMENT=ON -DGYMREEL_UNITY=OFF \
+	    -DPython_EXECUTABLE="$(CURDIR)/$(PY)" -Dpybind11_DIR="$$($(PY) -m pybind11 --cmakedir)" >/dev/null
 	printf '%s\n' $(filter %.cpp,$(CXX_FILES)) | \
-	    xargs -P "$$(getconf _NPROCESSORS_ONLN)" -n 1 $(VENV)/bin/clang-tidy --quiet -p $(BUILD_DIR)
+	    xargs -P "$$(getconf _NPROCESSORS_ONLN)" -n 1 $(VENV)/bin/clang-tidy --quiet -p build/tidy
 
 wheel: system-demo $(STAMPS)/packages-build
 	$(PY) -m pip wheel --quiet --no-build-isolation --no-deps --wheel-dir dist .

@@ -75,7 +75,7 @@ def record(
 def shown_in(source: str | os.PathLike[str] | IO[bytes]) -> Iterator[Shown]:
     """Decode numbered frames one by one, as PyAV gives them."""
     name = f"file:{os.fspath(source)}" if isinstance(source, (str, os.PathLike)) else source
-    with av.open(name) as container:
+    with av.open(name, "r") as container:
         for frame in container.decode(video=0):
             assert frame.pts is not None
             assert frame.time_base is not None

@@ -1,4 +1,4 @@
-"""An encoder that stands still for as long as a test wants: no test needs to guess how long encoding takes."""
+"""An encoder that stands still for as long as a test wants, so that no test guesses how long."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ __all__ = ["StalledEncoder"]
 class StalledEncoder:
     """Settings of a writer whose encoder waits while it is being opened, until ``resume()``.
 
-    libx264 writes the statistics of a first pass to a file, and opening a FIFO for writing waits until somebody opens
-    it for reading. So the worker takes the first frame and stands still; frames stay in the queue. Leaving the ``with``
-    block resumes, whatever happened in it.
+    libx264 writes the statistics of a first pass to a file, and opening a FIFO for writing waits
+    until somebody opens it for reading. So the worker takes the first frame and stands still;
+    frames stay in the queue. Leaving the ``with`` block resumes, whatever happened in it.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -38,7 +38,10 @@ class StalledEncoder:
         }
 
     def resume(self) -> None:
-        """Let the encoder run from now on. What it writes, a line for each frame, stays in the FIFO's buffer."""
+        """Let the encoder run from now on.
+
+        What it writes, a line for each frame, stays in the FIFO's buffer.
+        """
         if self._reader is None:
             self._reader = os.open(self._fifo, os.O_RDONLY | os.O_NONBLOCK)
 

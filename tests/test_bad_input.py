@@ -1,4 +1,4 @@
-"""What cannot work is an error of the tree, named and in time, and nothing recorded before is lost."""
+"""What cannot work is an error of the tree, named and in time, and nothing recorded is lost."""
 
 from __future__ import annotations
 

@@ -137,9 +137,7 @@ def test_memory_that_numpy_does_not_own_is_copied(
 
 
 @pytest.mark.parametrize("copy", ["auto", True])
-def test_a_buffer_that_is_painted_over_is_recorded_right(
-    tmp_path: Path, copy: bool | str
-) -> None:
+def test_a_buffer_that_is_painted_over_is_recorded_right(tmp_path: Path, copy: bool | str) -> None:
     path = tmp_path / "video.mp4"
     buffer = _fresh()
     with StalledEncoder(tmp_path / "stalled") as encoder:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -15,15 +15,21 @@ from frames import noise, numbered, record
 from video_reader import count_frames, probe
 
 import gymreel
-from gymreel import CodecInfo, CodecNotFoundError, ConfigError, GymreelWarning, VideoWriter
-from gymreel import codecs as codecs_module
-from gymreel.codecs import CONTAINERS, ENCODERS, FORMATS
+from gymreel import (
+    CodecInfo,
+    CodecNotFoundError,
+    ConfigError,
+    GymreelWarning,
+    VideoWriter,
+    encoders,
+)
+from gymreel.encoders import CONTAINERS, ENCODERS, FORMATS
 
 INSTALLED = {info.name: info for info in gymreel.codecs()}
 SIZE = 64  # The least that every encoder here takes.
 
 # Tiny frames: the speed of an encoder is not what is tested.
-FAST = {
+FAST: dict[str, dict[str, Any]] = {
     "libx265": {"preset": "ultrafast"},
     "libaom-av1": {"preset": "8"},
     "libsvtav1": {"preset": "12"},
@@ -119,20 +125,20 @@ def test_the_list_is_the_callers_own() -> None:
 
 
 @pytest.fixture
-def without(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+def without(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """Hide encoders, as if FFmpeg had been built without them."""
 
     def hide(*names: str) -> None:
         left: dict[str, CodecInfo] = {
-            name: info for name, info in codecs_module._installed().items() if name not in names
+            name: info for name, info in encoders._installed().items() if name not in names
         }
-        monkeypatch.setattr(codecs_module, "_installed", lambda: left)
+        monkeypatch.setattr(encoders, "_installed", lambda: left)
 
-    yield hide
+    return hide
 
 
 def test_auto_says_when_it_has_to_fall_back_and_the_fallback_works(
-    tmp_path: Path, without: Any
+    tmp_path: Path, without: Callable[..., None]
 ) -> None:
     without("libx264", "libopenh264")
     with pytest.warns(GymreelWarning, match="no encoder libx264.*mpeg4") as caught:
@@ -145,7 +151,7 @@ def test_auto_says_when_it_has_to_fall_back_and_the_fallback_works(
     assert count_frames(recording.path) == 3
 
 
-def test_encode_falls_back_with_a_warning_at_its_caller(without: Any) -> None:
+def test_encode_falls_back_with_a_warning_at_its_caller(without: Callable[..., None]) -> None:
     without("libx264", "libopenh264")
     with pytest.warns(GymreelWarning, match="no encoder libx264") as caught:
         encoded = gymreel.encode([numbered(1)], suffix=".mkv")
@@ -154,21 +160,28 @@ def test_encode_falls_back_with_a_warning_at_its_caller(without: Any) -> None:
         assert container.streams.video[0].codec_context.name == "mpeg4"
 
 
-def test_a_named_encoder_does_not_fall_back(tmp_path: Path, without: Any) -> None:
+def test_a_named_encoder_does_not_fall_back(tmp_path: Path, without: Callable[..., None]) -> None:
     without("libx264")
     with pytest.raises(CodecNotFoundError, match=r"codec='libx264'.*mpeg4"):
         VideoWriter(tmp_path / "video.mp4", codec="libx264")
 
 
-def test_a_container_that_nothing_can_fill_is_said(tmp_path: Path, without: Any) -> None:
+def test_a_container_that_nothing_can_fill_is_said(
+    tmp_path: Path, without: Callable[..., None]
+) -> None:
     without(*INSTALLED)
-    with pytest.raises(CodecNotFoundError, match="has no encoder libx264.*none"):
+    with pytest.raises(CodecNotFoundError, match=r"has no encoder libx264.*none"):
         VideoWriter(tmp_path / "video.mp4")
 
 
 @pytest.mark.parametrize(
     ("codec", "suffix", "wanted"),
-    [("h264", ".webm", ".mp4"), ("ffv1", ".mp4", ".mkv"), ("vp8", ".mp4", ".webm"), ("gif", ".mkv", ".gif")],
+    [
+        ("h264", ".webm", ".mp4"),
+        ("ffv1", ".mp4", ".mkv"),
+        ("vp8", ".mp4", ".webm"),
+        ("gif", ".mkv", ".gif"),
+    ],
 )
 def test_a_container_that_cannot_hold_the_codec_is_refused_with_one_that_can(
     tmp_path: Path, codec: str, suffix: str, wanted: str
@@ -181,7 +194,7 @@ def test_a_container_that_cannot_hold_the_codec_is_refused_with_one_that_can(
 @pytest.mark.parametrize("encoder", [name for name in ENCODERS if name in INSTALLED])
 def test_each_preset_of_the_table_is_known_to_the_encoder(encoder: str) -> None:
     for preset in ENCODERS[encoder].presets:
-        options = codecs_module.encoder_options(encoder, "yuv420p", preset, None, None)
+        options = encoders.encoder_options(encoder, preset, None, None)
         assert (ENCODERS[encoder].preset_option, preset) in options
 
 

@@ -1,4 +1,4 @@
-"""Colours that come back: through PyAV and formulas written here, through its scaler, and through ffmpeg."""
+"""Colours that come back: by formulas written here, through PyAV's scaler, and through ffmpeg."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from frames import Frame, planes_of, record, solid
 from numpy.typing import NDArray
-from video_reader import probe
+from video_reader import decode, probe
 
 import gymreel
 
@@ -73,8 +73,7 @@ def _by_the_formula(path: Path) -> Picture:
 
 def _by_pyav(path: Path) -> Picture:
     """Decode with PyAV, which reads matrix and range from the tags."""
-    with av.open(str(path)) as container:
-        return next(container.decode(video=0)).to_ndarray(format="rgb24").astype(float)
+    return decode(path)[0].astype(float)
 
 
 def _by_ffmpeg(path: Path) -> Picture:
@@ -108,13 +107,13 @@ def _assert_patches(decoded: Picture) -> None:
         assert np.abs(inside - color).max() <= TOLERANCE, f"{name}: {inside}, not {color}"
 
 
-@pytest.mark.parametrize("decode", DECODERS)
+@pytest.mark.parametrize("decoder", DECODERS)
 @pytest.mark.parametrize(("suffix", "settings"), RECORDINGS.values(), ids=RECORDINGS)
 def test_patches_come_back(
-    tmp_path: Path, suffix: str, settings: dict[str, Any], decode: Callable[[Path], Picture]
+    tmp_path: Path, suffix: str, settings: dict[str, Any], decoder: Callable[[Path], Picture]
 ) -> None:
     path = record(tmp_path / f"colors{suffix}", [_chart()] * 3, **settings).path
-    _assert_patches(decode(path))
+    _assert_patches(decoder(path))
 
 
 @pytest.mark.parametrize("pixel_format", ["yuvj420p", "yuvj444p"])
@@ -150,7 +149,7 @@ def test_a_ramp_of_greys_comes_back_without_a_tint() -> None:
     ramp = np.repeat(np.arange(256, dtype=np.uint8), 4)[None, :, None]
     frame = np.ascontiguousarray(np.broadcast_to(ramp, (16, 1024, 3)))
     encoded = gymreel.encode([frame], suffix=".mkv", codec="ffv1", pixel_format="yuv420p")
-    with av.open(BytesIO(encoded)) as container:
+    with av.open(BytesIO(encoded), "r") as container:
         luma, blue, red = _full_size_planes(next(container.decode(video=0)))
     assert (blue == 128).all()
     assert (red == 128).all()
@@ -158,8 +157,9 @@ def test_a_ramp_of_greys_comes_back_without_a_tint() -> None:
 
 
 def _decode_gif(encoded: bytes) -> list[Frame]:
-    with av.open(BytesIO(encoded)) as container:
-        return [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
+    with av.open(BytesIO(encoded), "r") as container:
+        frames = container.decode(video=0)
+        return [frame.to_ndarray(format="rgb24").astype(np.uint8) for frame in frames]
 
 
 def _with_colors(num_colors: int, seed: int) -> Frame:
@@ -168,7 +168,8 @@ def _with_colors(num_colors: int, seed: int) -> Frame:
     codes = random.choice(1 << 24, num_colors, replace=False)
     colors = np.stack([codes >> 16, codes >> 8 & 255, codes & 255], axis=1).astype(np.uint8)
     indices = np.concatenate([np.arange(num_colors), random.integers(0, num_colors, 768)])
-    return colors[indices[:768]].reshape(24, 32, 3)
+    frame: Frame = colors[indices[:768]].reshape(24, 32, 3)
+    return frame
 
 
 @pytest.mark.parametrize("num_colors", [1, 2, 3, 16, 128, 254, 255])

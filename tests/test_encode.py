@@ -16,7 +16,7 @@ import pytest
 from frames import Frame, numbered, numbers_in, record, shown_in
 
 from gymreel import ConfigError, EncodeError, FrameShapeError, FrameTypeError, encode
-from gymreel.codecs import CONTAINERS
+from gymreel.encoders import CONTAINERS
 
 MUXERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm"}
 
@@ -44,7 +44,7 @@ def test_memory_and_file_hold_the_same_packets(tmp_path: Path) -> None:
 
 
 def _packets(source: BytesIO) -> list[tuple[int | None, int | None, bytes]]:
-    with av.open(source) as container:
+    with av.open(source, "r") as container:
         return [(packet.pts, packet.dts, bytes(packet)) for packet in container.demux(video=0)]
 
 
@@ -80,7 +80,7 @@ def test_no_frames_is_a_config_error() -> None:
 
 def test_a_bad_frame_is_raised_as_writing_it_would() -> None:
     with pytest.raises(FrameTypeError, match="float64"):
-        encode([numbered(1) / 255])
+        encode([numbered(1) / 255])  # type: ignore[list-item]
     with pytest.raises(FrameShapeError, match="first frame"):
         encode([numbered(1), numbered(1)[1:]])
 

@@ -18,19 +18,17 @@ from gymreel import _core
 
 MODULES = [
     "gymreel",
-    "gymreel.codecs",
+    "gymreel.encoders",
     "gymreel.errors",
     "gymreel.triggers",
     "gymreel.writer",
     "gymreel.wrappers",
 ]
-OFFERED_AT_THE_TOP = {"gymreel.errors", "gymreel.codecs", "gymreel.writer"}
+OFFERED_AT_THE_TOP = {"gymreel.errors", "gymreel.encoders", "gymreel.writer"}
 
 
 def _load(name: str) -> ModuleType:
-    # gymreel.codecs is a function of the package and a module of it; this gives the module.
-    importlib.import_module(name)
-    return sys.modules[name]
+    return importlib.import_module(name)
 
 
 def _run(code: str) -> str:

@@ -1,4 +1,4 @@
-"""An encoder or a disk that fails: told in words, once the failure is known, and what was recorded is kept."""
+"""An encoder or a disk that fails: told in words and in time, and what was recorded is kept."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 from frames import numbered, numbers_in, record
 
-from gymreel import EncodeError, OutputError, VideoWriter
+from gymreel import EncodeError, OutputError, VideoWriter, codecs
+from gymreel.encoders import ENCODERS
 
 
 def _count_readable(path: Path) -> int:
@@ -149,3 +150,40 @@ def test_a_name_that_is_no_text_can_be_recorded_to_and_told_of(tmp_path: Path) -
     with pytest.raises(OutputError) as caught:
         writer.close()
     assert os.fsdecode(caught.value.filename) == str(path)
+
+
+_NO_FOLDER = """
+import shutil, sys
+import gymreel
+from frames import noise
+folder, encoder, suffix = sys.argv[1:]
+writer = gymreel.VideoWriter(f"{folder}/gone/video{suffix}", codec=encoder)
+shutil.rmtree(f"{folder}/gone")
+writer.write(noise(1, 64, 64))
+try:
+    writer.close()
+except gymreel.OutputError:
+    print("told")
+"""
+SOFTWARE = [
+    (info.name, info.suffixes[-1])
+    for info in codecs()
+    if not info.hardware and info.name in {*ENCODERS, "gif", "librav1e"}
+]
+
+
+@pytest.mark.parametrize(("encoder", "suffix"), SOFTWARE)
+def test_no_encoder_hangs_where_its_file_cannot_be_made(
+    tmp_path: Path, encoder: str, suffix: str
+) -> None:
+    # An encoder that was opened and never used: libsvtav1 waits for ever when such a one is freed.
+    finished = subprocess.run(
+        [sys.executable, "-c", _NO_FOLDER, str(tmp_path), encoder, suffix],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=20,
+        cwd=Path(__file__).parent,
+    )
+    assert finished.stdout == "told\n"
+    assert finished.returncode == 0

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from frames import numbers_in
+from subprocesses import run_python
 
 needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 
@@ -32,14 +33,7 @@ def record(name, first=0, count=40):
 def _run(
     folder: Path, code: str, *, exit_code: int = 0, options: tuple[str, ...] = ()
 ) -> subprocess.CompletedProcess[str]:
-    finished = subprocess.run(
-        [sys.executable, *options, "-c", _RECORDING + code, str(folder)],
-        check=False,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        cwd=Path(__file__).parent,
-    )
+    finished = run_python(_RECORDING + code, folder, *options, check=False)
     assert finished.returncode == exit_code, finished.stderr
     return finished
 
@@ -86,7 +80,9 @@ def test_leaving_the_interpreter_completes_every_open_video(tmp_path: Path) -> N
 
 def test_a_failure_at_the_end_of_the_interpreter_is_a_warning(tmp_path: Path) -> None:
     finished = _run(tmp_path, "writer = record('video.mp4'); (folder / 'video.mp4').mkdir()")
-    assert "GymreelWarning: a recording failed: could not rename the complete file" in finished.stderr
+    assert (
+        "GymreelWarning: a recording failed: could not rename the complete file" in finished.stderr
+    )
     assert "Traceback" not in finished.stderr
     (partial,) = (path for path in tmp_path.iterdir() if path.is_file())
     assert numbers_in(partial) == list(range(40))
@@ -101,14 +97,7 @@ def test_a_function_that_runs_at_exit_may_still_record(tmp_path: Path) -> None:
 def test_recording_when_everything_was_completed_at_exit_still_works(tmp_path: Path) -> None:
     # Registered before gymreel's own, so it runs after: the workers have ended by then.
     late = "import atexit; atexit.register(lambda: record('late.mp4').close())\n"
-    finished = subprocess.run(
-        [sys.executable, "-c", late + _RECORDING + "record('video.mp4')", str(tmp_path)],
-        check=False,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        cwd=Path(__file__).parent,
-    )
+    finished = run_python(late + _RECORDING + "record('video.mp4')", tmp_path)
     assert finished.stderr == ""
     assert numbers_in(tmp_path / "video.mp4") == list(range(40))
     assert numbers_in(tmp_path / "late.mp4") == list(range(40))
@@ -126,8 +115,10 @@ def test_what_a_killed_process_had_recorded_can_be_read(tmp_path: Path, suffix: 
     )
     assert finished.stderr == ""
     numbers = numbers_in(tmp_path / f".video{suffix}.partial")
-    assert numbers == list(range(len(numbers)))
     assert len(numbers) >= 200
+    # A reordered frame at the very end may have come without those that are shown before it.
+    assert numbers[:-4] == list(range(len(numbers) - 4))
+    assert numbers == sorted(set(numbers))
 
 
 _FORK = """

@@ -32,7 +32,7 @@ def _pixels(height: int = 23, width: int = 37, channels: int = 3, seed: int = 0)
 def _decode(frame: Frame, settings: dict[str, Any]) -> list[Frame]:
     """Encode one frame without loss, and decode the planes of it."""
     encoded = gymreel.encode([frame], **settings)
-    with av.open(BytesIO(encoded)) as container:
+    with av.open(BytesIO(encoded), "r") as container:
         (decoded,) = container.decode(video=0)
         return planes_of(decoded)
 
@@ -124,7 +124,7 @@ def test_odd_sizes_are_padded_with_the_last_row_and_column(
 @pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv", ".webm"])
 def test_the_true_size_of_a_padded_frame_is_in_the_metadata(suffix: str) -> None:
     encoded = gymreel.encode([_pixels(15, 17)], suffix=suffix)
-    with av.open(BytesIO(encoded)) as container:
+    with av.open(BytesIO(encoded), "r") as container:
         assert (container.streams.video[0].width, container.streams.video[0].height) == (18, 16)
         metadata = {key.lower(): value for key, value in container.metadata.items()}
     assert metadata["frame_size"] == "17x15"

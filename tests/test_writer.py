@@ -35,6 +35,11 @@ def _wait_until_done(writer: VideoWriter) -> Recording:
     return recording
 
 
+def _write_and_raise(writer: VideoWriter) -> None:
+    writer.write(numbered(1))
+    raise ZeroDivisionError
+
+
 def _top_level_boxes(path: Path) -> list[str]:
     """List the boxes of an mp4 file in order."""
     data, position, names = path.read_bytes(), 0, []
@@ -200,30 +205,28 @@ def test_write_after_the_end_is_refused_and_harms_nothing(tmp_path: Path) -> Non
 
 def test_an_exception_in_the_with_block_goes_on_and_the_video_is_kept(tmp_path: Path) -> None:
     path = tmp_path / "video.mp4"
-    with pytest.raises(ZeroDivisionError), VideoWriter(path) as writer:
-        writer.write(numbered(1))
-        raise ZeroDivisionError
+    writer = VideoWriter(path)
+    with pytest.raises(ZeroDivisionError), writer:
+        _write_and_raise(writer)
     assert writer.closed
     assert numbers_in(path) == [1]
 
 
 def test_a_failed_close_does_not_hide_the_exception_of_the_with_block(tmp_path: Path) -> None:
     path = tmp_path / "video.mp4"
-    with (
-        pytest.warns(GymreelWarning, match=r"video\.mp4"),
-        pytest.raises(ZeroDivisionError),
-        VideoWriter(path) as writer,
-    ):
-        writer.write(numbered(1))
-        path.mkdir()  # No file can be renamed to a folder.
-        raise ZeroDivisionError
+    writer = VideoWriter(path)
+    path.mkdir()  # No file can be renamed to a folder.
+    warned = pytest.warns(GymreelWarning, match=r"video\.mp4")
+    with warned, pytest.raises(ZeroDivisionError), writer:
+        _write_and_raise(writer)
 
 
 def test_a_failed_close_is_raised_once_by_the_with_block(tmp_path: Path) -> None:
     path = tmp_path / "video.mp4"
-    with pytest.raises(OutputError, match=r"video\.mp4"), VideoWriter(path) as writer:
+    writer = VideoWriter(path)
+    path.mkdir()
+    with pytest.raises(OutputError, match=r"video\.mp4"), writer:
         writer.write(numbered(1))
-        path.mkdir()
     assert writer.close().num_frames == 1
     assert writer.poll() is not None
 
@@ -293,9 +296,7 @@ def test_many_writers_share_the_workers(tmp_path: Path) -> None:
         assert numbers_in(path) == list(range(100 * index, 100 * index + 20))
 
 
-@pytest.mark.parametrize(
-    "name", [str, Path, os.fsencode], ids=["a string", "a Path", "bytes"]
-)
+@pytest.mark.parametrize("name", [str, Path, os.fsencode], ids=["a string", "a Path", "bytes"])
 def test_a_path_may_be(tmp_path: Path, name: Callable[[Path], str | os.PathLike[str]]) -> None:
     path = tmp_path / "deep" / "er" / "video.mp4"
     assert record(name(path), [numbered(1)]).path == path

@@ -3,6 +3,7 @@
 #include <core/error.hpp>
 
 #include <exception>
+#include <string>
 
 namespace py = pybind11;
 
@@ -22,12 +23,24 @@ const char* class_name(ErrorKind kind) {
     return "GymreelError";
 }
 
+/// Text from outside that need not be UTF-8.
+py::str decode(const std::string& text) {
+    return py::reinterpret_steal<py::str>(
+        PyUnicode_DecodeUTF8(text.data(), static_cast<Py_ssize_t>(text.size()), "replace"));
+}
+
+/// A path as Python spells it, undecodable bytes included.
+py::str decode_path(const std::string& path) {
+    return py::reinterpret_steal<py::str>(
+        PyUnicode_DecodeFSDefaultAndSize(path.data(), static_cast<Py_ssize_t>(path.size())));
+}
+
 py::object make_exception(const ErrorInfo& info) {
     const py::object type = py::module_::import("gymreel.errors").attr(class_name(info.kind));
     if (info.kind == ErrorKind::output || info.kind == ErrorKind::encode) {
-        return type(info.code, info.operation, info.reason, info.filename, info.log);
+        return type(info.code, info.operation, decode(info.reason), decode_path(info.filename), decode(info.log));
     }
-    return type(info.reason);
+    return type(decode(info.reason));
 }
 
 }  // namespace

@@ -91,6 +91,7 @@ public:
 
     py::object result() const {
         if (is_foreign()) return py::none();
+        release_spent();
         const std::optional<StreamResult> result = stream_->result();
         if (!result) return py::none();
         return py::make_tuple(result->path, result->num_frames, result->num_bytes, result->width, result->height);
@@ -103,6 +104,7 @@ public:
 
     py::dict stats() const {
         const StreamStats stats = own_stream()->stats();
+        release_spent();
         return py::dict(py::arg("num_written") = stats.num_written, py::arg("num_encoded") = stats.num_encoded,
                         py::arg("num_dropped") = stats.num_dropped, py::arg("num_borrowed") = stats.num_borrowed,
                         py::arg("num_copied") = stats.num_copied, py::arg("num_pending") = stats.num_pending,

@@ -4,6 +4,7 @@
 #include "ffmpeg_features.hpp"
 #include "frame_converter.hpp"
 #include "log_capture.hpp"
+#include "output.hpp"
 
 extern "C" {
 #include <libavutil/opt.h>
@@ -78,8 +79,27 @@ void check_encoder_options(const std::string& encoder, const Options& options) {
 bool can_mux(const std::string& muxer, const std::string& encoder) {
     const AVOutputFormat* const format = av_guess_format(muxer.c_str(), nullptr, nullptr);
     const AVCodec* const codec = avcodec_find_encoder_by_name(encoder.c_str());
-    return format != nullptr && codec != nullptr &&
-           avformat_query_codec(format, codec->id, FF_COMPLIANCE_NORMAL) == 1;
+    if (format == nullptr || codec == nullptr ||
+        avformat_query_codec(format, codec->id, FF_COMPLIANCE_NORMAL) != 1) {
+        return false;
+    }
+    // Some muxers know better only when they meet the stream (mov refuses AV1).
+    const LogCapture capture;
+    MemoryOutput output;
+    const IoHandle io(output, IoHandle::Mode::write);
+    const OutputContextPtr context(avformat_alloc_context());
+    if (!context) throw std::bad_alloc();
+    context->oformat = format;
+    context->pb = io.get();
+    context->flags |= AVFMT_FLAG_CUSTOM_IO;
+    AVStream* const stream = avformat_new_stream(context.get(), nullptr);
+    if (stream == nullptr) throw std::bad_alloc();
+    stream->codecpar->codec_type = AVMEDIA_TYPE_VIDEO;
+    stream->codecpar->codec_id = codec->id;
+    stream->codecpar->width = 64;
+    stream->codecpar->height = 64;
+    stream->time_base = {1, 25};
+    return avformat_init_output(context.get(), nullptr) >= 0;
 }
 
 }  // namespace gymreel

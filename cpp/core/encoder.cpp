@@ -6,7 +6,7 @@ extern "C" {
 #include <libavutil/pixdesc.h>
 }
 
-#include <algorithm>
+#include <exception>
 #include <new>
 
 namespace gymreel {
@@ -75,6 +75,26 @@ Encoder::Encoder(const EncoderConfig& config, int width, int height, int num_thr
     converter_ = make_frame_converter(pixel_format);
 }
 
+Encoder::~Encoder() {
+    if (is_flushed_) return;
+    // SVT-AV1 never comes back from being freed before it was told that it is over, nor from being told so before it
+    // has seen a frame.
+    if (next_pts_ == 0) send_filler();
+    avcodec_send_frame(context_.get(), nullptr);
+    while (avcodec_receive_packet(context_.get(), packet_.get()) >= 0) av_packet_unref(packet_.get());
+}
+
+void Encoder::send_filler() noexcept {
+    try {
+        constexpr std::uint8_t grey = 128;
+        load(FrameView{&grey, 1, 1, 1, 1, 1, 1});
+    } catch (const std::exception&) {  // Without memory there is nothing that could be sent.
+        return;
+    }
+    frame_->pts = 0;
+    avcodec_send_frame(context_.get(), frame_.get());
+}
+
 AVFrame& Encoder::writable_frame() {
     // Encoders that copy what they are sent (x264, libvpx) let the same, cache-warm buffer be filled again.
     if (frame_->buf[0] == nullptr || av_frame_is_writable(frame_.get()) == 0) {
@@ -84,6 +104,7 @@ AVFrame& Encoder::writable_frame() {
         frame_->height = context_->height;
         check(av_frame_get_buffer(frame_.get(), 0), "allocate a frame", ErrorKind::encode);
     }
+    frame_->quality = context_->global_quality;  // Where encoders with a fixed quantiser look for it.
     frame_->colorspace = context_->colorspace;
     frame_->color_primaries = context_->color_primaries;
     frame_->color_trc = context_->color_trc;
@@ -101,6 +122,7 @@ void Encoder::encode(const PacketSink& sink) {
 }
 
 void Encoder::flush(const PacketSink& sink) {
+    is_flushed_ = true;
     check(avcodec_send_frame(context_.get(), nullptr), "flush the encoder", ErrorKind::encode);
     receive(sink);
 }
@@ -111,6 +133,11 @@ void Encoder::receive(const PacketSink& sink) {
         if (result == AVERROR(EAGAIN) || result == AVERROR_EOF) return;
         check(result, "receive a packet", ErrorKind::encode);
         packet_->duration = 1;
+        // x265 leaves decoding times unset in a clip that is shorter than its delay.
+        const bool has_sound_dts = packet_->dts > last_dts_ && packet_->dts <= packet_->pts;
+        if (!has_sound_dts) packet_->dts = num_packets_ - context_->has_b_frames;
+        last_dts_ = packet_->dts;
+        ++num_packets_;
         sink(*packet_);
         av_packet_unref(packet_.get());
     }

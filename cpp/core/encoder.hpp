@@ -4,7 +4,9 @@
 #include "ffmpeg_ptr.hpp"
 #include "frame_converter.hpp"
 
+#include <cstdint>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <string>
 
@@ -29,6 +31,9 @@ public:
 
     /// Opens the encoder for frames of `width` x `height`; odd sizes are padded where the pixel format shares chroma.
     Encoder(const EncoderConfig& config, int width, int height, int num_threads);
+    ~Encoder();
+    Encoder(const Encoder&) = delete;
+    Encoder& operator=(const Encoder&) = delete;
 
     /// Converts one frame into the encoder's memory; `source` is not needed afterwards. encode() must follow.
     void load(const FrameView& source);
@@ -43,6 +48,7 @@ public:
 
 private:
     AVFrame& writable_frame();
+    void send_filler() noexcept;
     void receive(const PacketSink& sink);
 
     CodecContextPtr context_;
@@ -50,6 +56,9 @@ private:
     PacketPtr packet_;
     std::unique_ptr<FrameConverter> converter_;
     std::int64_t next_pts_ = 0;
+    std::int64_t num_packets_ = 0;
+    std::int64_t last_dts_ = std::numeric_limits<std::int64_t>::min();
+    bool is_flushed_ = false;
 };
 
 }  // namespace gymreel

@@ -116,6 +116,8 @@ std::unique_ptr<FrameConverter> make_frame_converter(AVPixelFormat format) {
 bool is_convertible(AVPixelFormat format) noexcept {
     const AVPixFmtDescriptor* const descriptor = av_pix_fmt_desc_get(format);
     if (descriptor == nullptr || (descriptor->flags & AV_PIX_FMT_FLAG_HWACCEL) != 0) return false;
+    // These mean full range by their name (FFmpeg deprecates them); what is written here is limited range.
+    if (std::strncmp(descriptor->name, "yuvj", 4) == 0) return false;
     return format == AV_PIX_FMT_PAL8 || planar_format(format).has_value() || sws_isSupportedOutput(format) != 0;
 }
 

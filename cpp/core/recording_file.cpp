@@ -3,8 +3,10 @@
 #include "av_error.hpp"
 
 #include <cerrno>
+#include <cstring>
 #include <new>
 #include <string>
+#include <system_error>
 
 namespace gymreel {
 namespace {
@@ -13,13 +15,24 @@ namespace {
 constexpr const char* fragment_microseconds = "500000";
 constexpr const char* cluster_milliseconds = "500";
 
-MuxerConfig partial_config(const FileConfig& config) {
+/// A leftover that cannot be removed does no harm.
+void remove_quietly(const std::filesystem::path& path) noexcept {
+    std::error_code ignored;
+    if (!path.empty()) std::filesystem::remove(path, ignored);
+}
+
+MuxerConfig partial_config(const FileConfig& config, AVRational frame_rate) {
     MuxerConfig result{config.muxer, {}, config.metadata, true};
     if (config.muxer == "mp4" || config.muxer == "mov") {
         result.options = {{"movflags", "frag_keyframe+empty_moov+default_base_moof+use_metadata_tags"},
                           {"frag_duration", fragment_microseconds}};
     } else if (config.muxer == "matroska" || config.muxer == "webm") {
         result.options = {{"cluster_time_limit", cluster_milliseconds}};
+    } else if (config.muxer == "gif") {
+        // Otherwise the last frame is shown for as long as the one before, and a single one for 0.1 s.
+        constexpr std::int64_t centiseconds = 100;
+        const std::int64_t delay = av_rescale(centiseconds, frame_rate.den, frame_rate.num);
+        result.options = {{"final_delay", std::to_string(delay)}};
     }
     return result;
 }
@@ -37,12 +50,17 @@ MuxerConfig final_config(const FileConfig& config, AVRational frame_rate) {
 }  // namespace
 
 RecordingFile::RecordingFile(FileConfig config, const AVCodecContext& encoder)
-    : config_(std::move(config)), frame_rate_(encoder.framerate) {
-    const CodecParametersPtr parameters(avcodec_parameters_alloc());
-    if (!parameters) throw std::bad_alloc();
-    check(avcodec_parameters_from_context(parameters.get(), &encoder), "describe the stream", ErrorKind::output);
+    : config_(std::move(config)), frame_rate_(encoder.framerate), parameters_(avcodec_parameters_alloc()) {
+    if (!parameters_) throw std::bad_alloc();
+    check(avcodec_parameters_from_context(parameters_.get(), &encoder), "describe the stream", ErrorKind::output);
     output_ = create_output(".partial", current_path_);
-    muxer_ = std::make_unique<Muxer>(*output_, partial_config(config_), *parameters, encoder.time_base, frame_rate_);
+    try {
+        muxer_ = std::make_unique<Muxer>(*output_, partial_config(config_, frame_rate_), *parameters_,
+                                         encoder.time_base, frame_rate_);
+    } catch (...) {
+        remove_quietly(current_path_);  // It holds no frame.
+        throw;
+    }
 }
 
 std::unique_ptr<Output> RecordingFile::create_output(const char* suffix, std::filesystem::path& path) const {
@@ -98,9 +116,9 @@ void RecordingFile::rewrite() {
             if (!muxer) {
                 // Fragments cannot express that reordered frames start at 0; their first picture comes late by that.
                 first_pts = packet->pts;
-                // The stream as the file describes it, not as the encoder did: packets were rewritten on their way in.
                 const AVStream& stream = *input->streams[0];
-                muxer = std::make_unique<Muxer>(*complete, final_config(config_, frame_rate_), *stream.codecpar,
+                adopt_extradata(*stream.codecpar);
+                muxer = std::make_unique<Muxer>(*complete, final_config(config_, frame_rate_), *parameters_,
                                                 stream.time_base, frame_rate_);
             }
             packet->pts -= first_pts;
@@ -114,17 +132,26 @@ void RecordingFile::rewrite() {
         muxer.reset();
         const std::filesystem::path partial_path = current_path_;
         publish(std::move(complete), complete_path);
-        if (!config_.path.empty()) {
-            output_.reset();
-            std::error_code ignored;  // The recording is complete; a leftover beside it does no harm.
-            std::filesystem::remove(partial_path, ignored);
-        }
+        if (!config_.path.empty()) output_.reset();
+        remove_quietly(partial_path);
     } catch (...) {
         complete.reset();
-        std::error_code ignored;
-        if (!complete_path.empty()) std::filesystem::remove(complete_path, ignored);
+        remove_quietly(complete_path);
         throw;
     }
+}
+
+void RecordingFile::adopt_extradata(const AVCodecParameters& written) {
+    // Packets were rewritten on their way into the file, from start codes to lengths, and the extradata with them.
+    auto* const copy = static_cast<std::uint8_t*>(
+        av_mallocz(static_cast<std::size_t>(written.extradata_size) + AV_INPUT_BUFFER_PADDING_SIZE));
+    if (copy == nullptr) throw std::bad_alloc();
+    if (written.extradata_size > 0) {
+        std::memcpy(copy, written.extradata, static_cast<std::size_t>(written.extradata_size));
+    }
+    av_free(parameters_->extradata);
+    parameters_->extradata = copy;
+    parameters_->extradata_size = written.extradata_size;
 }
 
 void RecordingFile::publish(std::unique_ptr<Output> output, const std::filesystem::path& path) {

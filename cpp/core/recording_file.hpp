@@ -46,10 +46,12 @@ private:
     std::unique_ptr<Output> create_output(const char* suffix, std::filesystem::path& path) const;
     bool is_rewritten() const noexcept { return config_.muxer == "mp4" || config_.muxer == "mov"; }
     void rewrite();
+    void adopt_extradata(const AVCodecParameters& written);
     void publish(std::unique_ptr<Output> output, const std::filesystem::path& path);
 
     FileConfig config_;
     AVRational frame_rate_;
+    CodecParametersPtr parameters_;
     std::filesystem::path current_path_;
     std::unique_ptr<Output> output_;
     std::unique_ptr<Muxer> muxer_;

@@ -1,22 +1,24 @@
-"""gymreel records what reinforcement-learning agents do: every frame, in the right colours, off the training loop.
+"""gymreel records what agents do: every frame, in the right colours, off the training loop.
 
-``gymreel.wrappers`` holds drop-in replacements of Gymnasium's ``RecordVideo`` and ``RecordEpisodeStatistics``;
-``gymreel.VideoWriter`` records frames from anywhere and needs no Gymnasium.
+``gymreel.wrappers`` holds drop-in replacements of Gymnasium's ``RecordVideo`` and
+``RecordEpisodeStatistics``; ``gymreel.VideoWriter`` records frames from anywhere and needs no
+Gymnasium.
 """
 
 from __future__ import annotations
 
 try:
     from gymreel import _core
-except ImportError as error:  # pragma: no cover
+except ImportError as error:
     raise ImportError(
-        "gymreel's native module could not be loaded. In a source checkout run `make demo` or `pip install .`; after "
-        "an update of FFmpeg reinstall gymreel, because it is built against one major version of FFmpeg. "
+        "gymreel's native module could not be loaded. In a source checkout run `make demo` or "
+        "`pip install .`; after an update of FFmpeg reinstall gymreel, which is built against one "
+        "major version of it. "
         f"The loader said: {error}"
     ) from error
 
 from gymreel import triggers
-from gymreel.codecs import CodecInfo, codecs
+from gymreel.encoders import CodecInfo, codecs
 from gymreel.errors import (
     CodecNotFoundError,
     ConfigError,

@@ -1,5 +1,5 @@
 from pathlib import Path
-from typing import Any
+from typing import type_check_only
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,11 @@ def can_mux(muxer: str, encoder: str) -> bool: ...
 def finish_all() -> None: ...
 def start_over_after_fork() -> None: ...
 
-class Stream:
+# pybind11 gives its classes a metaclass of its own.
+@type_check_only
+class _pybind11_type(type): ...  # noqa: N801
+
+class Stream(metaclass=_pybind11_type):
     def __init__(
         self,
         *,

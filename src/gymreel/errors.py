@@ -4,14 +4,15 @@
 
     GymreelError(Exception)
     ├ ConfigError(…, ValueError)      └ CodecNotFoundError(…, LookupError)
-    ├ FrameError                      ├ FrameTypeError(…, TypeError)   └ FrameShapeError(…, ValueError)
+    ├ FrameError
+    │ ├ FrameTypeError(…, TypeError)  └ FrameShapeError(…, ValueError)
     ├ WriterClosedError(…, RuntimeError)
     └ FFmpegError(errno, operation, strerror, filename, log)
       ├ OutputError(…, OSError)       └ EncodeError(…, RuntimeError)
     GymreelWarning(UserWarning)
 
-Each error is also the builtin that a Python programmer would catch, and each one pickles, because errors cross
-processes in ``AsyncVectorEnv``.
+Each error is also the builtin that a Python programmer would catch, and each one pickles, because
+errors cross processes in ``AsyncVectorEnv``.
 """
 
 from __future__ import annotations

@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import errno
 import os
+import sys
 import warnings
 import weakref
 from collections.abc import Iterable, Mapping
@@ -19,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gymreel import _core
-from gymreel.codecs import (
+from gymreel.encoders import (
     CodecInfo,
     Container,
     choose_encoder,
@@ -42,6 +43,7 @@ DEFAULT_MAX_PENDING_BYTES = 256 * 2**20
 """Frames that wait for the encoder take at most this much memory: 41 frames of 1920 x 1080."""
 
 _MAX_FPS = 1000  # Matroska counts in milliseconds.
+_MAX_NAME_BYTES = 240  # 255 less what the hidden file's name adds.
 _MAX_GIF_FPS = 50  # Viewers slow anything faster down to a tenth of it.
 
 
@@ -114,17 +116,17 @@ class WriterConfig:
         cls,
         path: str,
         *,
-        fps: float | Fraction,
-        codec: str,
-        preset: str | None,
-        crf: float | None,
-        pixel_format: str,
-        options: Mapping[str, str] | None,
-        copy: bool | Literal["auto"],
-        max_pending_bytes: int,
-        on_full: Literal["block", "drop"],
+        fps: float | Fraction = 30,
+        codec: str = "auto",
+        preset: str | None = None,
+        crf: float | None = None,
+        pixel_format: str = "yuv420p",
+        options: Mapping[str, str] | None = None,
+        copy: bool | Literal["auto"] = "auto",
+        max_pending_bytes: int = DEFAULT_MAX_PENDING_BYTES,
+        on_full: Literal["block", "drop"] = "block",
     ) -> WriterConfig:
-        """Check every argument of ``VideoWriter``; of ``path`` only the suffix.
+        """Check the arguments of ``VideoWriter``; of ``path`` only the suffix.
 
         Raises:
             ConfigError: An argument cannot work.
@@ -135,20 +137,22 @@ class WriterConfig:
         chosen_format = choose_pixel_format(pixel_format, encoder)
         if copy != "auto" and not isinstance(copy, bool):
             raise ConfigError(f"copy={copy!r} must be 'auto', True or False")
-        if on_full not in {"block", "drop"}:
+        if on_full not in ("block", "drop"):
             raise ConfigError(f"on_full={on_full!r} must be 'block' or 'drop'")
         if (
             isinstance(max_pending_bytes, bool)
             or not isinstance(max_pending_bytes, int)
-            or max_pending_bytes < 1
+            or not 1 <= max_pending_bytes <= sys.maxsize
         ):
-            raise ConfigError(f"max_pending_bytes={max_pending_bytes!r} must be a positive int")
+            raise ConfigError(
+                f"max_pending_bytes={max_pending_bytes!r} must be a number of bytes, at least 1"
+            )
         return cls(
             container=container,
             encoder=encoder,
             fps=_check_fps(fps, container),
             pixel_format=chosen_format,
-            options=tuple(encoder_options(encoder.name, chosen_format, preset, crf, options)),
+            options=tuple(encoder_options(encoder.name, preset, crf, options)),
             copy=None if copy == "auto" else copy,
             max_pending_bytes=max_pending_bytes,
             block=on_full == "block",
@@ -171,33 +175,37 @@ class WriterConfig:
 class VideoWriter:
     """Writes frames to a video file, encoding on background threads.
 
-    ``write()`` queues a frame and returns; ``close()`` waits until the file is complete. While recording, the frames
-    so far are in a hidden file ``.NAME.partial`` beside the target, which can be read at any moment; the target
-    appears, complete, when everything was encoded. A writer that is dropped, or still open when the interpreter ends,
-    completes its file too.
+    ``write()`` queues a frame and returns; ``close()`` waits until the file is complete. While
+    recording, the frames so far are in a hidden file ``.NAME.partial`` beside the target, which can
+    be read at any moment; the target appears, complete, when everything was encoded. A writer that
+    is dropped, or still open when the interpreter ends, completes its file too.
 
-    The pixels are converted with the matrix of ITU-R BT.709 to limited range and tagged so. Odd widths and heights are
-    padded by repeating the last column or row where the pixel format needs even ones; the metadata entry
-    ``frame_size`` then holds the true size.
+    The pixels are converted with the matrix of ITU-R BT.709 to limited range and tagged so. Odd
+    widths and heights are padded by repeating the last column or row where the pixel format needs
+    even ones; the metadata entry ``frame_size`` then holds the true size.
 
     Args:
-        path: The file to write. Its suffix names the container: .mp4, .m4v, .mov, .mkv, .webm or .gif. Folders are
-            made, an existing file is replaced when the new one is complete. Always a file name, never a URL.
-        fps: Frames per second, up to 1000 (50 for GIF). Floats are taken as the nearest fraction with a small
-            denominator, so 29.97 is 2997/100; pass ``Fraction(30000, 1001)`` for NTSC.
-        codec: ``"auto"`` for the best that FFmpeg has for the container (libx264 for mp4), a format such as
-            ``"h264"``, ``"hevc"``, ``"vp9"``, ``"av1"``, or the name of an FFmpeg encoder; see ``gymreel.codecs()``.
-        preset: Speed against size, in the encoder's own terms; ``"veryfast"`` for libx264 by default.
+        path: The file to write. Its suffix names the container: .mp4, .m4v, .mov, .mkv, .webm or
+            .gif. Folders are made, an existing file is replaced when the new one is complete.
+            Always a file name, never a URL.
+        fps: Frames per second, up to 1000 (50 for GIF). Floats are taken as the nearest fraction
+            with a small denominator, so 29.97 is 2997/100; pass ``Fraction(30000, 1001)`` for NTSC.
+        codec: ``"auto"`` for the best that FFmpeg has for the container (libx264 for mp4), a format
+            such as ``"h264"``, ``"hevc"``, ``"vp9"``, ``"av1"``, or the name of an FFmpeg encoder;
+            see ``gymreel.codecs()``.
+        preset: Speed against size, in the encoder's own terms; ``"veryfast"`` for libx264 by
+            default.
         crf: Quality, lower is better; 23 for libx264 by default.
-        pixel_format: FFmpeg's name. ``"yuv420p"`` plays everywhere; ``"yuv444p"`` keeps full colour resolution but
-            does not play in every browser.
+        pixel_format: FFmpeg's name. ``"yuv420p"`` plays everywhere; ``"yuv444p"`` keeps full colour
+            resolution but does not play in every browser.
         options: Further options of the encoder, as ``ffmpeg -h encoder=NAME`` lists them.
         metadata: Entries for the file's metadata, such as ``{"title": "…"}``.
-        copy: ``"auto"`` borrows a frame's memory when nothing else can reach it and copies it once when something can;
-            ``True`` always copies; ``False`` never does, and the caller promises not to touch frames any more.
+        copy: ``"auto"`` borrows a frame's memory when nothing else can reach it and copies it once
+            when something can; ``True`` always copies; ``False`` never does, and the caller
+            promises not to touch frames any more.
         max_pending_bytes: Memory for frames that wait for the encoder.
-        on_full: What ``write()`` does when that is used up: ``"block"`` waits, so that no frame is lost; ``"drop"``
-            skips the frame and counts it in ``stats``.
+        on_full: What ``write()`` does when that is used up: ``"block"`` waits, so that no frame is
+            lost; ``"drop"`` skips the frame and counts it in ``stats``.
 
     Raises:
         ConfigError: An argument cannot work.
@@ -259,8 +267,9 @@ class VideoWriter:
         """Queue one frame and return before it is encoded.
 
         Args:
-            frame: ``(height, width, 3)`` uint8 RGB, ``(height, width, 4)`` RGBA (alpha is dropped), ``(height,
-                width)`` or ``(height, width, 1)`` grey; any strides. The first frame sets the size.
+            frame: ``(height, width, 3)`` uint8 RGB, ``(height, width, 4)`` RGBA (alpha is dropped),
+                ``(height, width)`` or ``(height, width, 1)`` grey; any strides. The first frame
+                sets the size.
 
         Raises:
             FrameTypeError: Not a numpy array of uint8.
@@ -276,8 +285,9 @@ class VideoWriter:
     def write_from(self, holder: list[NDArray[np.uint8]]) -> None:
         """Take the one frame out of ``holder`` and queue it.
 
-        As ``write()``, for a caller that holds the frame nowhere else: ``writer.write_from([env.render()])`` lets the
-        pixels be borrowed on every Python version. The list is empty afterwards.
+        As ``write()``, for a caller that holds the frame nowhere else:
+        ``writer.write_from([env.render()])`` lets the pixels be borrowed on every Python version.
+        The list is empty afterwards.
         """
         try:
             self._stream.write(holder, self._config.copy, self._config.block)
@@ -288,7 +298,7 @@ class VideoWriter:
             raise
 
     def finish(self) -> None:
-        """Say that no frames will follow and return at once; the file completes in the background. Idempotent."""
+        """Take no more frames and return at once; the file completes in the background."""
         self._closed = True
         self._stream.finish()
 
@@ -319,8 +329,8 @@ class VideoWriter:
         """Wait until the file is complete and return what is in it. Idempotent.
 
         Raises:
-            EncodeError, OutputError: The recording failed, and no call has raised that yet. What was recorded is kept;
-                the message names the file.
+            EncodeError, OutputError: The recording failed, and no call has raised that yet. What
+                was recorded is kept; the message names the file.
         """
         self.finish()
         self._stream.wait()
@@ -348,7 +358,7 @@ class VideoWriter:
         exc_value: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Close. Where the block raised, its exception goes on and one of closing does not hide it."""
+        """Close. A failure does not hide the exception of the block: then it is a warning."""
         try:
             self.close()
         except GymreelError as error:
@@ -370,9 +380,7 @@ class VideoWriter:
         return f"<VideoWriter {str(self.path)!r} {'closed' if self._closed else 'open'}>"
 
 
-def encode(
-    frames: Iterable[NDArray[np.uint8]], *, suffix: str = ".mp4", **settings: Any
-) -> bytes:
+def encode(frames: Iterable[NDArray[np.uint8]], *, suffix: str = ".mp4", **settings: Any) -> bytes:
     """Encode frames in memory.
 
     Args:
@@ -384,24 +392,11 @@ def encode(
         The bytes of the file.
 
     Raises:
-        ConfigError, CodecNotFoundError, FrameError, EncodeError: As ``VideoWriter``; ``ConfigError`` too for no frames.
+        ConfigError, CodecNotFoundError, FrameError, EncodeError: As ``VideoWriter``;
+        ``ConfigError`` too for no frames.
     """
     metadata = settings.pop("metadata", None)
-    config = WriterConfig.check(
-        f"memory{suffix}",
-        **{
-            "fps": 30,
-            "codec": "auto",
-            "preset": None,
-            "crf": None,
-            "pixel_format": "yuv420p",
-            "options": None,
-            "copy": "auto",
-            "max_pending_bytes": DEFAULT_MAX_PENDING_BYTES,
-            "on_full": "block",
-        }
-        | settings,
-    )
+    config = WriterConfig.check(f"memory{suffix}", **settings)
     stream = config.open_stream(None, metadata)
     for frame in frames:
         stream.write([frame], config.copy, config.block)
@@ -439,10 +434,16 @@ def _check_fps(fps: float | Fraction, container: Container) -> Fraction:
 
 
 def _check_metadata(metadata: Mapping[str, str] | None) -> list[tuple[str, str]]:
+    if not isinstance(metadata or {}, Mapping):
+        raise ConfigError(f"metadata={metadata!r} must map names to values")
     entries = [(str(key), str(value)) for key, value in (metadata or {}).items()]
     for key, value in entries:
-        if not key or "\0" in key + value:
-            raise ConfigError(f"metadata entry {key!r}: {value!r} must have a name and no NUL")
+        try:
+            is_text = "\0" not in (key + value).encode().decode()
+        except UnicodeEncodeError:  # Half of a surrogate pair.
+            is_text = False
+        if not key or not is_text:
+            raise ConfigError(f"metadata={{{key!r}: {value!r}}} must have a name and be plain text")
     return entries
 
 
@@ -452,12 +453,18 @@ def _prepare_target(path: Path) -> None:
     Raises:
         OutputError: It cannot be made, or ``path`` is a folder.
     """
-    if path.is_dir():
-        raise OutputError(
-            errno.EISDIR, "write the video", "path is a folder, not a file", str(path)
-        )
     try:
+        if path.is_dir():
+            raise OutputError(
+                errno.EISDIR, "write the video", "path is a folder, not a file", str(path)
+            )
+        if len(os.fsencode(path.name)) > _MAX_NAME_BYTES:
+            raise OutputError(
+                errno.ENAMETOOLONG, "write the video", "the file name is too long", str(path)
+            )
         path.parent.mkdir(parents=True, exist_ok=True)
+    except OutputError:
+        raise
     except OSError as error:
         raise OutputError(
             error.errno or 0, "make the folder", error.strerror or str(error), str(path.parent)

@@ -1,4 +1,4 @@
-"""What can be written: containers by suffix, encoders by name, and how each encoder spells preset and crf."""
+"""What can be written: containers by suffix, encoders by name, and each encoder's settings."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ CONTAINERS: Mapping[str, Container] = {
     ".m4v": Container("mp4", _MP4_ENCODERS),
     ".mov": Container("mov", _MP4_ENCODERS),
     ".mkv": Container("matroska", _MP4_ENCODERS),
-    ".webm": Container("webm", ("libvpx-vp9", "libsvtav1", "libaom-av1", "libvpx")),
+    ".webm": Container("webm", ("libvpx-vp9", "libaom-av1", "libsvtav1", "libvpx")),
     ".gif": Container("gif", ("gif",)),
 }
 
@@ -63,7 +63,7 @@ FORMATS: Mapping[str, tuple[str, ...]] = {
     "h265": ("libx265", "libkvazaar"),
     "vp8": ("libvpx",),
     "vp9": ("libvpx-vp9",),
-    "av1": ("libsvtav1", "libaom-av1", "librav1e"),
+    "av1": ("libaom-av1", "libsvtav1", "librav1e"),  # SVT starts dozens of threads of its own.
     "ffv1": ("ffv1",),
     "gif": ("gif",),
     "mpeg4": ("mpeg4",),
@@ -172,6 +172,19 @@ ENCODERS: Mapping[str, Encoder] = {
 }
 
 
+_RATE_CONTROLS = {"b", "crf", "global_quality", "qp"}
+_FIXED = {
+    "chroma_sample_location",
+    "color_primaries",
+    "color_range",
+    "color_trc",
+    "colorspace",
+    "pixel_format",
+    "time_base",
+    "video_size",
+}
+
+
 @cache
 def _installed() -> Mapping[str, CodecInfo]:
     return {
@@ -253,8 +266,8 @@ def choose_encoder(codec: str, container: Container) -> CodecInfo:
 def choose_pixel_format(pixel_format: str, encoder: CodecInfo) -> str:
     """Return the pixel format to encode in.
 
-    The default, ``"yuv420p"``, gives way to the encoder's own first one where the encoder does not know it (GIF has a
-    palette, libx264rgb has RGB only). Another one must be right.
+    The default, ``"yuv420p"``, gives way to the encoder's own first one where the encoder does not
+    know it (GIF has a palette, libx264rgb has RGB only). Another one must be right.
 
     Raises:
         ConfigError: The encoder does not take it.
@@ -271,7 +284,6 @@ def choose_pixel_format(pixel_format: str, encoder: CodecInfo) -> str:
 
 def encoder_options(
     encoder: str,
-    pixel_format: str,
     preset: str | None,
     crf: float | None,
     options: Mapping[str, str] | None,
@@ -285,14 +297,18 @@ def encoder_options(
     result = dict(known.options)
     if preset is not None or known.preset is not None:
         result[known.preset_option] = _check_preset(encoder, known, preset)
-    if crf is not None or known.crf is not None:
+    if not isinstance(options or {}, Mapping):
+        raise ConfigError(f"options={options!r} must map names to values")
+    chosen = {str(name): str(value) for name, value in (options or {}).items()}
+    if fixed := _FIXED & chosen.keys():
+        raise ConfigError(
+            f"options={options!r}: {', '.join(sorted(fixed))} cannot be set, the frames are "
+            "converted to BT.709 limited range and tagged so; fps and pixel_format are arguments"
+        )
+    # Our own quality must not stand in the way of another kind of rate control.
+    if crf is not None or (known.crf is not None and not _RATE_CONTROLS & chosen.keys()):
         result[known.crf_option] = _check_crf(encoder, known, crf)
-    if encoder == "libx264" and pixel_format == "yuv420p" and result["crf"] != "0":
-        result["profile"] = "high"  # What browsers play. crf 0 is lossless, which High cannot be.
-    for name, value in (options or {}).items():
-        if not isinstance(name, str):
-            raise ConfigError(f"options={dict(options or {})!r} must map strings to strings")
-        result[name] = str(value)
+    result |= chosen
     if encoder == "libsvtav1":
         os.environ.setdefault("SVT_LOG", "1")  # It writes to the terminal, past FFmpeg's log.
     pairs = list(result.items())

@@ -1,0 +1,217 @@
+#include "cpus.hpp"
+#include "engine.hpp"
+#include "error.hpp"
+#include "frames.hpp"
+
+#include <doctest/doctest.h>
+
+#include <chrono>
+#include <cstdlib>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#ifndef _WIN32
+#include <sys/wait.h>
+#include <unistd.h>
+#endif
+
+namespace {
+
+using namespace gymreel;
+using namespace gymreel::testing;
+using namespace std::chrono_literals;
+
+StreamConfig config_of(const std::filesystem::path& path, std::size_t max_pending_bytes = 1 << 20) {
+    return {lossless_config(), {path, "matroska", {}}, max_pending_bytes};
+}
+
+void wait_for(Stream& stream) {
+    while (!stream.wait_until_done(1000ms)) {
+    }
+}
+
+void write_when_room(Engine& engine, const std::shared_ptr<Stream>& stream, const FrameView& view) {
+    while (!engine.write_copy(stream, view)) stream->wait_for_room(1, 1000ms);
+}
+
+std::size_t count_spent(Engine& engine) { return engine.take_spent().size(); }
+
+}  // namespace
+
+TEST_CASE("engine: more streams than workers, and each keeps its frames and their order") {
+    const TemporaryFolder folder;
+    Engine& engine = Engine::instance();
+    std::vector<std::shared_ptr<Stream>> streams;
+    for (int i = 0; i < 4 * usable_cpus() + 3; ++i) {
+        streams.push_back(engine.open(config_of(folder / std::to_string(i), 3 * 64 * 48)));
+    }
+    for (int frame = 0; frame < 30; ++frame) {
+        for (std::size_t i = 0; i < streams.size(); ++i) {
+            write_when_room(engine, streams[i], GreyFrame((static_cast<int>(i) + 8 * frame) % 256).view());
+        }
+    }
+    for (const auto& stream : streams) engine.finish(stream);
+    for (std::size_t i = 0; i < streams.size(); ++i) {
+        wait_for(*streams[i]);
+        CHECK(!streams[i]->failure());
+        CHECK(are_greys(decode(streams[i]->result()->path), static_cast<int>(i), 8, 30));
+    }
+}
+
+TEST_CASE("engine: streams that always have work do not starve another") {
+    Engine& engine = Engine::instance();
+    constexpr int width = 320;
+    constexpr int height = 240;
+    const GreyFrame large(3, width, height);
+    std::vector<std::shared_ptr<Stream>> busy;
+    for (int i = 0; i < usable_cpus() + 1; ++i) busy.push_back(engine.open(config_of({}, 8 * width * height)));
+    const auto feed = [&] {
+        for (const auto& stream : busy) {
+            while (engine.write_copy(stream, large.view())) {
+            }
+        }
+    };
+    feed();
+    const auto small = engine.open(config_of({}));
+    for (int i = 0; i < 10; ++i) engine.write_copy(small, GreyFrame(i).view());
+    engine.finish(small);
+    int num_rounds = 0;
+    constexpr int most_rounds = 100000;
+    while (!small->wait_until_done(0ms) && num_rounds < most_rounds) {
+        feed();
+        ++num_rounds;
+    }
+    CHECK(num_rounds < most_rounds);
+    for (const auto& stream : busy) engine.finish(stream);
+    for (const auto& stream : busy) wait_for(*stream);
+    CHECK(small->result()->num_frames == 10);
+}
+
+TEST_CASE("engine: each borrowed frame comes back once, encoded, failed or refused") {
+    const TemporaryFolder folder;
+    Engine& engine = Engine::instance();
+    count_spent(engine);
+    const GreyFrame frame(5);
+    std::vector<int> owners(40);
+    const auto sound = engine.open(config_of({}));
+    const auto failing = engine.open(config_of(folder / "no/such/video"));
+    std::size_t num_taken = 0;
+    std::size_t num_refused = 0;
+    for (int& owner : owners) {
+        for (const auto& stream : {sound, failing}) {
+            try {
+                num_taken += engine.write(stream, frame.view(), &owner) ? 1 : 0;
+            } catch (const Error&) {
+                ++num_refused;
+            }
+        }
+    }
+    engine.finish(sound);
+    engine.finish(failing);
+    wait_for(*sound);
+    wait_for(*failing);
+    CHECK(num_taken + num_refused == 2 * owners.size());
+    CHECK(count_spent(engine) == num_taken);
+    CHECK(count_spent(engine) == 0);
+    CHECK(sound->result()->num_frames == owners.size());
+    CHECK(failing->failure()->kind == ErrorKind::output);
+}
+
+TEST_CASE("engine: a stream that nobody holds any more is completed") {
+    const TemporaryFolder folder;
+    Engine& engine = Engine::instance();
+    std::weak_ptr<Stream> watched;
+    {
+        const auto stream = engine.open(config_of(folder / "video"));
+        watched = stream;
+        for (int i = 0; i < 10; ++i) engine.write_copy(stream, GreyFrame(20 * i).view());
+        engine.finish(stream);
+    }
+    while (!watched.expired()) std::this_thread::yield();
+    CHECK(are_greys(decode(folder / "video"), 0, 20, 10));
+}
+
+TEST_CASE("engine: finish_all finishes every stream, and after stop_workers work starts anew") {
+    const TemporaryFolder folder;
+    Engine& engine = Engine::instance();
+    for (int round = 0; round < 3; ++round) {
+        std::vector<std::shared_ptr<Stream>> streams;
+        for (int i = 0; i < 5; ++i) {
+            streams.push_back(engine.open(config_of(folder / (std::to_string(round) + std::to_string(i)))));
+            for (int frame = 0; frame < 10; ++frame) {
+                engine.write_copy(streams.back(), GreyFrame(i + 20 * frame).view());
+            }
+        }
+        const auto finished = engine.finish_all();
+        CHECK(finished.size() >= streams.size());
+        engine.stop_workers();  // The workers end once there is nothing left to do.
+        for (std::size_t i = 0; i < streams.size(); ++i) {
+            CHECK(streams[i]->wait_until_done(0ms));
+            CHECK(are_greys(decode(streams[i]->result()->path), static_cast<int>(i), 20, 10));
+        }
+    }
+    engine.stop_workers();  // Without any.
+}
+
+TEST_CASE("engine: threads that write to one stream lose and mix nothing") {
+    const TemporaryFolder folder;
+    Engine& engine = Engine::instance();
+    const auto stream = engine.open(config_of(folder / "video", 4 * 64 * 48));
+    std::vector<std::thread> threads;
+    for (int first = 0; first < 4; ++first) {
+        threads.emplace_back([&, first] {
+            for (int i = 0; i < 50; ++i) write_when_room(engine, stream, GreyFrame(64 * first + i).view());
+        });
+    }
+    for (std::thread& thread : threads) thread.join();
+    engine.finish(stream);
+    wait_for(*stream);
+    std::vector<int> next(4);
+    for (const Decoded& frame : decode(folder / "video")) {
+        for (int first = 0; first < 4; ++first) {
+            const int number = next[static_cast<std::size_t>(first)];
+            if (number < 50 && std::abs(frame.luma - limited(64 * first + number)) == 0) {
+                ++next[static_cast<std::size_t>(first)];
+                break;
+            }
+        }
+    }
+    CHECK(next == std::vector<int>(4, 50));
+}
+
+// ThreadSanitizer lets no threads start after a fork.
+#if !defined(_WIN32) && !defined(__SANITIZE_THREAD__)
+
+TEST_CASE("engine: a forked child starts over, and the parent goes on") {
+    const TemporaryFolder folder;
+    Engine& engine = Engine::instance();
+    const auto stream = engine.open(config_of(folder / "parent"));
+    for (int i = 0; i < 10; ++i) engine.write_copy(stream, GreyFrame(10 * i).view());
+    const unsigned generation = Engine::generation();
+
+    const pid_t child = fork();
+    REQUIRE(child >= 0);
+    if (child == 0) {
+        Engine::start_over_after_fork();
+        Engine& own_engine = Engine::instance();
+        const auto own = own_engine.open(config_of(folder / "child"));
+        for (int i = 0; i < 10; ++i) own_engine.write_copy(own, GreyFrame(10 * i).view());
+        own_engine.finish(own);
+        wait_for(*own);
+        _exit(Engine::generation() != generation && !own->failure() ? 0 : 1);
+    }
+    int status = -1;
+    REQUIRE(waitpid(child, &status, 0) == child);
+    CHECK(WIFEXITED(status));
+    CHECK(WEXITSTATUS(status) == 0);
+    for (int i = 10; i < 20; ++i) engine.write_copy(stream, GreyFrame(10 * i).view());
+    engine.finish(stream);
+    wait_for(*stream);
+    CHECK(Engine::generation() == generation);
+    CHECK(are_greys(decode(folder / "parent"), 0, 10, 20));
+    CHECK(are_greys(decode(folder / "child"), 0, 10, 10));
+}
+
+#endif
