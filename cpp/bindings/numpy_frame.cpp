@@ -52,13 +52,14 @@ FrameView view_of(py::handle frame) {
     if (channels != 1 && channels != 3 && channels != 4) {
         throw Error(ErrorKind::frame_shape, "write",
                     "frame must have the shape (height, width, 3), (height, width, 4), (height, width, 1) or "
-                    "(height, width), got " + describe(array));
+                    "(height, width), got " +
+                        describe(array));
     }
     constexpr py::ssize_t largest = std::numeric_limits<std::int16_t>::max();  // No codec here goes further.
     if (array.shape(0) < 1 || array.shape(1) < 1 || array.shape(0) > largest || array.shape(1) > largest) {
-        throw Error(ErrorKind::frame_shape, "write",
-                    "frame must have from 1 to " + std::to_string(largest) + " rows and columns, got " +
-                        describe(array));
+        throw Error(
+            ErrorKind::frame_shape, "write",
+            "frame must have from 1 to " + std::to_string(largest) + " rows and columns, got " + describe(array));
     }
     FrameView view;
     view.data = static_cast<const std::uint8_t*>(array.data());
@@ -72,7 +73,7 @@ FrameView view_of(py::handle frame) {
     return view;
 }
 
-bool is_reachable_only_here(py::handle frame) noexcept {
+bool is_reachable_only_here(py::handle frame) {
     PyObject* object = frame.ptr();
     for (;;) {
         const auto* const plain_array = reinterpret_cast<PyObject*>(py::detail::npy_api::get().PyArray_Type_);

@@ -17,7 +17,7 @@ FrameView view_of(pybind11::handle frame);
 /// `.base`, up to the one that owns the memory, are plain arrays with one reference and no weak ones. An environment
 /// that keeps its frame, or a view of it, to paint into again holds a second reference.
 ///
-/// Thread: with the GIL. Errors: none.
-bool is_reachable_only_here(pybind11::handle frame) noexcept;
+/// Thread: with the GIL.
+bool is_reachable_only_here(pybind11::handle frame);
 
 }  // namespace gymreel

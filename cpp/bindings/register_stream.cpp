@@ -51,7 +51,8 @@ public:
     ~StreamHandle() {
         if (is_foreign()) {
             // After a fork the stream, its lock and its file are the parent's: leave everything as it is.
-            static_cast<void>(std::make_unique<std::shared_ptr<Stream>>(std::move(stream_)).release());
+            [[maybe_unused]] const auto* const left_alone =
+                std::make_unique<std::shared_ptr<Stream>>(std::move(stream_)).release();
             return;
         }
         try {
@@ -137,9 +138,8 @@ private:
 
     static bool write_borrowed(const std::shared_ptr<Stream>& stream, const FrameView& view, py::object frame,
                                bool block) {
-        const bool taken = write_when_room(stream, view, block, [&] {
-            return Engine::instance().write(stream, view, frame.ptr());
-        });
+        const bool taken =
+            write_when_room(stream, view, block, [&] { return Engine::instance().write(stream, view, frame.ptr()); });
         if (taken) frame.release();  // The token is the stream's now, until release_spent().
         return taken;
     }
@@ -171,12 +171,12 @@ void finish_all() {
 
 void register_stream(py::module_& module) {
     py::class_<StreamHandle>(module, "Stream")
-        .def(py::init([](std::optional<std::filesystem::path> path, std::string muxer, std::string encoder,
+        .def(py::init([](const std::optional<std::filesystem::path>& path, std::string muxer, std::string encoder,
                          std::string pixel_format, std::pair<int, int> fps, Options options, Metadata metadata,
                          std::size_t max_pending_bytes) {
                  StreamConfig config;
-                 config.encoder = {std::move(encoder), std::move(pixel_format), fps.first, fps.second,
-                                   std::move(options), false};
+                 config.encoder = {std::move(encoder), std::move(pixel_format), fps.first,
+                                   fps.second,         std::move(options),      false};
                  config.file = {path.value_or(std::filesystem::path()), std::move(muxer), std::move(metadata)};
                  config.max_pending_bytes = max_pending_bytes;
                  return std::make_unique<StreamHandle>(std::move(config));

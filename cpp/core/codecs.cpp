@@ -79,8 +79,7 @@ void check_encoder_options(const std::string& encoder, const Options& options) {
 bool can_mux(const std::string& muxer, const std::string& encoder) {
     const AVOutputFormat* const format = av_guess_format(muxer.c_str(), nullptr, nullptr);
     const AVCodec* const codec = avcodec_find_encoder_by_name(encoder.c_str());
-    if (format == nullptr || codec == nullptr ||
-        avformat_query_codec(format, codec->id, FF_COMPLIANCE_NORMAL) != 1) {
+    if (format == nullptr || codec == nullptr || avformat_query_codec(format, codec->id, FF_COMPLIANCE_NORMAL) != 1) {
         return false;
     }
     // Some muxers know better only when they meet the stream (mov refuses AV1).

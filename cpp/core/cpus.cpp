@@ -19,7 +19,7 @@ int usable_cpus() noexcept {
 }
 
 int choose_encoder_threads(int width, int height) noexcept {
-    constexpr std::int64_t pixels_per_thread = 640 * 480;
+    constexpr std::int64_t pixels_per_thread = std::int64_t{640} * 480;
     constexpr std::int64_t most_threads = 16;
     const std::int64_t wanted = static_cast<std::int64_t>(width) * height / pixels_per_thread;
     return static_cast<int>(std::clamp<std::int64_t>(std::min<std::int64_t>(wanted, usable_cpus()), 1, most_threads));

@@ -7,8 +7,8 @@
 #include <system_error>
 
 #ifndef _WIN32
-#include <csignal>
 #include <pthread.h>
+#include <csignal>
 #endif
 
 namespace gymreel {

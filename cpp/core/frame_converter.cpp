@@ -48,8 +48,7 @@ private:
 class PaletteConverter final : public FrameConverter {
 public:
     void convert(const FrameView& source, AVFrame& destination) override {
-        const Palettizer::Palette& palette =
-            palettizer_.convert(source, destination.data[0], destination.linesize[0]);
+        const Palettizer::Palette& palette = palettizer_.convert(source, destination.data[0], destination.linesize[0]);
         std::memcpy(destination.data[1], palette.data(), sizeof(palette));
     }
 

@@ -168,8 +168,9 @@ void Palettizer::convert_by_median_cut(std::uint8_t* indices, std::ptrdiff_t str
             for (int channel = 0; channel < 3; ++channel) sum.sums.at(channel) += bin->sums.at(channel);
             index_of_bin[bin->number] = static_cast<std::uint8_t>(index);
         }
-        palette_.at(index) = make_color(static_cast<std::uint32_t>(sum.mean(0)), static_cast<std::uint32_t>(sum.mean(1)),
-                                        static_cast<std::uint32_t>(sum.mean(2)));
+        palette_.at(index) =
+            make_color(static_cast<std::uint32_t>(sum.mean(0)), static_cast<std::uint32_t>(sum.mean(1)),
+                       static_cast<std::uint32_t>(sum.mean(2)));
     }
     int x = 0;
     for (const std::uint32_t color : pixels_) {

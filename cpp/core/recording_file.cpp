@@ -95,7 +95,7 @@ void RecordingFile::rewrite() {
     std::filesystem::path complete_path;
     std::unique_ptr<Output> complete = create_output(".complete", complete_path);
     try {
-        IoHandle input_io(*output_, IoHandle::Mode::read);
+        const IoHandle input_io(*output_, IoHandle::Mode::read);
         AVFormatContext* context = avformat_alloc_context();
         if (context == nullptr) throw std::bad_alloc();
         context->pb = input_io.get();

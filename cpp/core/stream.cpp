@@ -50,7 +50,7 @@ bool Stream::has_room(std::size_t num_bytes) const {
 }
 
 Stream::Enqueued Stream::push(FrameList& frame) {
-    PendingFrame& added = frame.front();
+    const PendingFrame& added = frame.front();
     width_ = added.view.width;
     height_ = added.view.height;
     ++stats_.num_written;
@@ -98,8 +98,7 @@ void Stream::count_dropped() {
 
 bool Stream::wait_for_room(std::size_t num_bytes, std::chrono::milliseconds timeout) {
     std::unique_lock lock(mutex_);
-    return changed_.wait_for(lock, timeout,
-                             [&] { return has_room(num_bytes) || failure_ || state_ != State::open; });
+    return changed_.wait_for(lock, timeout, [&] { return has_room(num_bytes) || failure_ || state_ != State::open; });
 }
 
 bool Stream::finish() {

@@ -45,17 +45,17 @@ TEST_CASE("pack: every layout becomes rows of pixels of channels") {
             for (const int height : {1, 3}) {
                 const std::ptrdiff_t row = static_cast<std::ptrdiff_t>(width) * channels;
                 const FrameView views[] = {
-                    {middle, width, height, channels, row, channels, 1},                        // packed
-                    {middle, width, height, channels, row + 5, channels, 1},                    // padded
-                    {middle, width, height, channels, -row, channels, 1},                       // upside down
-                    {middle, width, height, channels, row, -channels, 1},                       // mirrored
-                    {middle, width, height, channels, row, channels, -1},                       // BGR
-                    {middle, width, height, channels, channels, height * channels, 1},          // transposed
-                    {middle, width, height, channels, 1, height, width * height},               // Fortran
-                    {middle, width, height, channels, 0, channels, 1},                          // one row
-                    {middle, width, height, channels, row, 0, 1},                               // one column
-                    {middle, width, height, channels, row, channels, 0},                        // grey in colour
-                    {middle, width, height, channels, 0, 0, 0},                                 // one byte
+                    {middle, width, height, channels, row, channels, 1},                // packed
+                    {middle, width, height, channels, row + 5, channels, 1},            // padded
+                    {middle, width, height, channels, -row, channels, 1},               // upside down
+                    {middle, width, height, channels, row, -channels, 1},               // mirrored
+                    {middle, width, height, channels, row, channels, -1},               // BGR
+                    {middle, width, height, channels, channels, height * channels, 1},  // transposed
+                    {middle, width, height, channels, 1, height, width * height},       // Fortran
+                    {middle, width, height, channels, 0, channels, 1},                  // one row
+                    {middle, width, height, channels, row, 0, 1},                       // one column
+                    {middle, width, height, channels, row, channels, 0},                // grey in colour
+                    {middle, width, height, channels, 0, 0, 0},                         // one byte
                 };
                 for (const FrameView& view : views) check_packing(view);
             }

@@ -201,6 +201,7 @@ TEST_CASE("palette: grey and RGBA frames, and any strides, are read as what they
     CHECK(is_exact(shown({greys.data(), 7, 5, 1, 7, 1, 1}), from_grey));
     // Upside down and mirrored, read back from the end.
     Image turned{7, 5, {}};
-    for (std::size_t i = 35; i-- > 0;) turned.add(image.pixels[3 * i], image.pixels[3 * i + 1], image.pixels[3 * i + 2]);
+    for (std::size_t i = 35; i-- > 0;)
+        turned.add(image.pixels[3 * i], image.pixels[3 * i + 1], image.pixels[3 * i + 2]);
     CHECK(is_exact(shown({image.pixels.data() + 3 * 34, 7, 5, 3, -21, -3, 1}), turned));
 }

@@ -112,7 +112,9 @@ TEST_CASE("recording file: what a crash or another recording left is never touch
 TEST_CASE("recording file: destroyed before its end it leaves a partial file that can be read") {
     for (const std::string muxer : {"mp4", "matroska"}) {
         const TemporaryFolder folder;
-        { const Recorder recorder(folder / "video", muxer); }
+        {
+            const Recorder recorder(folder / "video", muxer);
+        }
         CHECK(folder.files() == Names{".video.partial"});
         const std::vector<Decoded> frames = decode(folder / ".video.partial");
         // Half a second, 13 frames, may be missing.
