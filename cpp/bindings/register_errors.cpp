@@ -46,15 +46,15 @@ py::object make_exception(const ErrorInfo& info) {
 }  // namespace
 
 void register_errors(py::module_&) {
-    py::register_local_exception_translator(
-        [](std::exception_ptr error) {  // NOLINT(performance-unnecessary-value-param): pybind11's type.
-            try {
-                std::rethrow_exception(error);
-            } catch (const Error& known) {
-                const py::object exception = make_exception(known.info());
-                PyErr_SetObject(py::type::of(exception).ptr(), exception.ptr());
-            }
-        });
+    // NOLINTNEXTLINE(performance-unnecessary-value-param): pybind11 wants it so.
+    py::register_local_exception_translator([](std::exception_ptr error) {
+        try {
+            std::rethrow_exception(error);
+        } catch (const Error& known) {
+            const py::object exception = make_exception(known.info());
+            PyErr_SetObject(py::type::of(exception).ptr(), exception.ptr());
+        }
+    });
 }
 
 }  // namespace gymreel
