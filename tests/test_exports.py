@@ -20,11 +20,12 @@ MODULES = [
     "gymreel",
     "gymreel.encoders",
     "gymreel.errors",
+    "gymreel.settings",
     "gymreel.triggers",
     "gymreel.writer",
     "gymreel.wrappers",
 ]
-OFFERED_AT_THE_TOP = {"gymreel.errors", "gymreel.encoders", "gymreel.writer"}
+OFFERED_AT_THE_TOP = {"gymreel.errors", "gymreel.encoders", "gymreel.settings", "gymreel.writer"}
 
 
 def _load(name: str) -> ModuleType:

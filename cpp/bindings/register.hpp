@@ -9,5 +9,6 @@ namespace gymreel {
 void register_errors(pybind11::module_& module);
 void register_codecs(pybind11::module_& module);
 void register_stream(pybind11::module_& module);
+void register_engine(pybind11::module_& module);
 
 }  // namespace gymreel

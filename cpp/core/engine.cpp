@@ -1,10 +1,13 @@
 #include "engine.hpp"
 
 #include "cpus.hpp"
+#include "pack.hpp"
 
 #include <algorithm>
 #include <atomic>
-#include <system_error>
+#include <cerrno>
+#include <chrono>
+#include <exception>
 
 #ifndef _WIN32
 #include <pthread.h>
@@ -17,6 +20,13 @@ namespace {
 std::atomic<Engine*> current{nullptr};
 std::atomic<unsigned> fork_generation{0};
 std::mutex making_instance;
+
+// A frame from this size on is worth a wake-up: its memory comes from the system and goes back to it.
+constexpr std::size_t large_frame_bytes = std::size_t{256} << 10;
+
+// The watcher looks this often, and gives up when nothing came for that long.
+constexpr std::chrono::milliseconds look_interval{2};
+constexpr std::chrono::milliseconds watch_time{200};
 
 /// While it lives, threads that start inherit a mask without signals: those are for the program's own threads.
 class SignalsBlocked {
@@ -43,20 +53,29 @@ Engine& Engine::instance() {
     const std::lock_guard lock(making_instance);
     if (current.load(std::memory_order_relaxed) == nullptr) {
         // Leaked on purpose: see the declaration.
-        current.store(std::unique_ptr<Engine>(new Engine).release(), std::memory_order_release);
+        current.store(std::unique_ptr<Engine>(new Engine({})).release(), std::memory_order_release);
     }
     return *current.load(std::memory_order_relaxed);
 }
 
 void Engine::start_over_after_fork() {
     fork_generation.fetch_add(1);
-    current.store(std::unique_ptr<Engine>(new Engine).release(), std::memory_order_release);
+    // The parent's engine stays as the fork found it; its lock may be held by a thread that is not here.
+    const Engine* const parent = current.load(std::memory_order_acquire);
+    const Settings settings = parent != nullptr ? parent->settings_ : Settings{};
+    current.store(std::unique_ptr<Engine>(new Engine(settings)).release(), std::memory_order_release);
 }
 
 unsigned Engine::generation() noexcept { return fork_generation.load(std::memory_order_relaxed); }
 
+Engine::Engine(Settings settings)
+    : settings_(settings),
+      affinity_(CpuAffinity::of_current_thread()),
+      usable_cpus_(count_usable_cpus(affinity_)),
+      budget_(settings.max_pending_bytes) {}
+
 std::shared_ptr<Stream> Engine::open(StreamConfig config) {
-    auto stream = std::make_shared<Stream>(std::move(config));
+    auto stream = std::make_shared<Stream>(std::move(config), budget_);
     const std::lock_guard lock(mutex_);
     streams_.erase(std::remove_if(streams_.begin(), streams_.end(), [](const auto& known) { return known.expired(); }),
                    streams_.end());
@@ -66,18 +85,18 @@ std::shared_ptr<Stream> Engine::open(StreamConfig config) {
 
 bool Engine::write(const std::shared_ptr<Stream>& stream, const FrameView& view, OwnerToken owner) {
     const Stream::Enqueued outcome = stream->enqueue(view, owner);
-    if (outcome == Stream::Enqueued::schedule) schedule(stream);
+    if (outcome == Stream::Enqueued::schedule) schedule(stream, packed_size(view) >= large_frame_bytes);
     return outcome != Stream::Enqueued::full;
 }
 
 bool Engine::write_copy(const std::shared_ptr<Stream>& stream, const FrameView& view) {
     const Stream::Enqueued outcome = stream->enqueue_copy(view);
-    if (outcome == Stream::Enqueued::schedule) schedule(stream);
+    if (outcome == Stream::Enqueued::schedule) schedule(stream, false);
     return outcome != Stream::Enqueued::full;
 }
 
 void Engine::finish(const std::shared_ptr<Stream>& stream) {
-    if (stream->finish()) schedule(stream);
+    if (stream->finish()) schedule(stream, true);
 }
 
 std::vector<std::shared_ptr<Stream>> Engine::finish_all() {
@@ -93,53 +112,111 @@ std::vector<std::shared_ptr<Stream>> Engine::finish_all() {
 }
 
 void Engine::stop_workers() {
-    std::vector<std::thread> workers;
+    std::list<std::thread> workers;
     {
         const std::lock_guard lock(mutex_);
         is_stopping_ = true;
-        workers.swap(workers_);
+        workers.splice(workers.end(), workers_);
+        workers.splice(workers.end(), former_workers_);
     }
     work_to_do_.notify_all();
     for (std::thread& worker : workers) worker.join();
     const std::lock_guard lock(mutex_);
     is_stopping_ = false;
+    provide_worker();  // Something may have come when the last worker had left.
 }
 
-void Engine::schedule(std::shared_ptr<Stream> stream) {
+void Engine::set_num_threads(int num_threads) {
     const std::lock_guard lock(mutex_);
-    line_.push_back(std::move(stream));
-    if (num_idle_ > 0) {
-        work_to_do_.notify_one();
-    } else if (static_cast<int>(workers_.size()) < usable_cpus()) {
-        start_worker();
+    settings_.num_threads = num_threads;
+    replace_workers();
+}
+
+int Engine::num_threads() {
+    const std::lock_guard lock(mutex_);
+    return thread_limit();
+}
+
+void Engine::set_priority(ThreadPriority priority) {
+    const std::lock_guard lock(mutex_);
+    settings_.priority = priority;
+    replace_workers();
+}
+
+ThreadPriority Engine::priority() {
+    const std::lock_guard lock(mutex_);
+    return settings_.priority;
+}
+
+void Engine::set_max_pending_bytes(std::size_t num_bytes) {
+    const std::lock_guard lock(mutex_);
+    settings_.max_pending_bytes = num_bytes;
+    budget_.set_limit(num_bytes);
+}
+
+void Engine::replace_workers() {
+    ++epoch_;
+    former_workers_.splice(former_workers_.end(), workers_);
+    work_to_do_.notify_all();
+    provide_worker();
+}
+
+void Engine::schedule(const std::shared_ptr<Stream>& stream, bool at_once) {
+    const std::lock_guard lock(mutex_);
+    line_.push_back(stream);
+    if ((!has_watcher_ || at_once) && !provide_worker()) {
+        stream->fail(ErrorInfo{ErrorKind::encode, EAGAIN, "start a worker thread", "the system refuses", {}, {}});
     }
 }
 
-void Engine::start_worker() {
-    const SignalsBlocked no_signals;
-    try {
-        workers_.emplace_back([this] { work(); });
-    } catch (const std::system_error& error) {
-        // With a worker left the work gets done, only later.
-        if (workers_.empty()) throw Error(ErrorKind::encode, "start a worker thread", error.what());
+bool Engine::provide_worker() noexcept {
+    if (is_stopping_ || line_.empty()) return true;  // Workers that are told to stop empty the line first.
+    if (num_idle_ > 0) work_to_do_.notify_one();
+    // Those who are idle may have been woken for the streams before this one.
+    if (num_idle_ < static_cast<int>(line_.size()) && static_cast<int>(workers_.size()) < thread_limit()) {
+        const SignalsBlocked no_signals;
+        try {
+            workers_.emplace_back([this, epoch = epoch_] { work(epoch); });
+        } catch (const std::exception&) {  // With one worker the work gets done too, only later.
+        }
     }
+    return !workers_.empty();
 }
 
-void Engine::work() noexcept {
+void Engine::work(unsigned epoch) noexcept {
     std::unique_lock lock(mutex_);
-    for (;;) {
-        ++num_idle_;
-        work_to_do_.wait(lock, [this] { return !line_.empty() || is_stopping_; });
-        --num_idle_;
-        if (line_.empty()) return;
+    affinity_.apply_to_current_thread();
+    set_current_thread_priority(settings_.priority);
+    while (wait_for_work(lock, epoch)) {
         std::shared_ptr<Stream> stream = std::move(line_.front());
         line_.pop_front();
+        provide_worker();  // For the rest of the line.
+        const SliceContext context{spent_, num_encoders_, thread_limit()};
         lock.unlock();
-        const bool has_more = stream->run_slice(spent_);
+        const bool has_more = stream->run_slice(context);
         lock.lock();
         if (has_more) line_.push_back(std::move(stream));
+        // This may be the stream's last owner, and freeing a stream is nothing to do under the lock.
+        lock.unlock();
         stream.reset();
+        lock.lock();
     }
+    provide_worker();  // A wake-up that was meant for the line may have ended here.
+}
+
+bool Engine::wait_for_work(std::unique_lock<std::mutex>& lock, unsigned epoch) {
+    const auto is_awaited = [&] { return !line_.empty() || is_over(epoch); };
+    ++num_idle_;
+    if (!has_watcher_) {
+        has_watcher_ = true;
+        const auto end = std::chrono::steady_clock::now() + watch_time;
+        while (!is_awaited() && std::chrono::steady_clock::now() < end) work_to_do_.wait_for(lock, look_interval);
+        has_watcher_ = false;
+    }
+    work_to_do_.wait(lock, is_awaited);
+    --num_idle_;
+    // When stopping, the line is worked off first; workers of an earlier epoch leave it to their successors.
+    return epoch == epoch_ && !line_.empty();
 }
 
 }  // namespace gymreel

@@ -1,9 +1,14 @@
 #pragma once
 
+#include "cpus.hpp"
+#include "memory_budget.hpp"
 #include "stream.hpp"
+#include "thread_priority.hpp"
 
+#include <atomic>
 #include <condition_variable>
 #include <deque>
+#include <list>
 #include <memory>
 #include <mutex>
 #include <thread>
@@ -15,15 +20,19 @@ namespace gymreel {
 /// first, works on it for a slice of time and puts it back at the end, so each stream's frames stay in order and no
 /// stream starves another.
 ///
+/// Waking a thread is a system call that costs the writing thread more than everything else a write does. So while
+/// small frames keep coming, one idle worker, the watcher, looks at the line every few milliseconds by itself, and
+/// write() wakes nobody. The memory of large frames is wanted back at once: they are worth the call.
+///
 /// Ownership: keeps every stream with unfinished work alive.
-/// Thread: any. Workers start with the work, at most one for each CPU this process may use, and never touch Python.
+/// Thread: any. Workers start with the work, and never touch Python.
 class Engine {
 public:
     /// The process's engine. It is never destroyed: threads must not outlive what they use.
     static Engine& instance();
 
-    /// In a forked child: starts over with an engine without threads or streams. The parent's streams must not be
-    /// touched there; generation() tells them apart.
+    /// In a forked child: starts over with an engine without threads or streams, with the same settings. The parent's
+    /// streams must not be touched there; generation() tells them apart.
     static void start_over_after_fork();
 
     /// Changes with every fork.
@@ -46,19 +55,50 @@ public:
     /// Ends the workers once the line is empty. Later work starts new ones.
     void stop_workers();
 
+    // Settings. Workers that run already are replaced after their slice; encoders that are open keep what they have.
+
+    /// At most this many workers, and threads for one encoder; 0 for as many as there are usable CPUs.
+    void set_num_threads(int num_threads);
+    int num_threads();
+
+    void set_priority(ThreadPriority priority);
+    ThreadPriority priority();
+
+    /// Memory for the waiting frames of all streams together.
+    void set_max_pending_bytes(std::size_t num_bytes);
+
 private:
-    Engine() = default;
-    void schedule(std::shared_ptr<Stream> stream);
-    void start_worker();
-    void work() noexcept;
+    struct Settings {
+        int num_threads = 0;
+        ThreadPriority priority = ThreadPriority::background;
+        std::size_t max_pending_bytes = std::size_t{512} << 20;
+    };
+
+    explicit Engine(Settings settings);
+    void schedule(const std::shared_ptr<Stream>& stream, bool at_once);
+    bool provide_worker() noexcept;
+    void replace_workers();
+    void work(unsigned epoch) noexcept;
+    bool wait_for_work(std::unique_lock<std::mutex>& lock, unsigned epoch);
+    bool is_over(unsigned epoch) const noexcept { return is_stopping_ || epoch != epoch_; }
+    int thread_limit() const noexcept { return settings_.num_threads > 0 ? settings_.num_threads : usable_cpus_; }
 
     std::mutex mutex_;
     std::condition_variable work_to_do_;
     std::deque<std::shared_ptr<Stream>> line_;
     std::vector<std::weak_ptr<Stream>> streams_;
-    std::vector<std::thread> workers_;
-    std::size_t num_idle_ = 0;
+    std::atomic<int> num_encoders_{0};
+    std::list<std::thread> workers_;
+    std::list<std::thread> former_workers_;  // They have left, or are about to, and want to be joined.
+    int num_idle_ = 0;
+    bool has_watcher_ = false;
     bool is_stopping_ = false;
+    unsigned epoch_ = 0;  // Changes with the settings; workers of an earlier one leave.
+    Settings settings_;
+    CpuAffinity
+        affinity_;  // Of the thread that made the engine: a training loop pinned later does not pin the workers.
+    int usable_cpus_;
+    MemoryBudget budget_;
     SpentFrames spent_;
 };
 

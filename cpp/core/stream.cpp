@@ -44,9 +44,13 @@ void Stream::check_writable(const FrameView& view) const {
     }
 }
 
-bool Stream::has_room(std::size_t num_bytes) const {
+bool Stream::has_own_room(std::size_t num_bytes) const {
     // A frame larger than the budget may pass alone.
     return stats_.num_pending == 0 || stats_.pending_bytes + num_bytes <= config_.max_pending_bytes;
+}
+
+bool Stream::reserve(std::size_t num_bytes) {
+    return has_own_room(num_bytes) && budget_.reserve(num_bytes, stats_.num_pending == 0);
 }
 
 Stream::Enqueued Stream::push(FrameList& frame) {
@@ -62,33 +66,33 @@ Stream::Enqueued Stream::push(FrameList& frame) {
 }
 
 Stream::Enqueued Stream::enqueue(const FrameView& view, OwnerToken owner) {
+    const std::size_t size = packed_size(view);
     FrameList frame;
-    frame.push_back(PendingFrame{view, owner, {}, packed_size(view)});
+    frame.push_back(PendingFrame{view, owner, {}, size});
     const std::lock_guard lock(mutex_);
     check_writable(view);
-    if (!has_room(packed_size(view))) return Enqueued::full;
-    return push(frame);
+    return reserve(size) ? push(frame) : Enqueued::full;
 }
 
 Stream::Enqueued Stream::enqueue_copy(const FrameView& view) {
     const std::size_t size = packed_size(view);
-    FrameBuffer buffer;
+    FrameList frame;
     {
         const std::lock_guard lock(mutex_);
         check_writable(view);
-        if (!has_room(size)) return Enqueued::full;
-        if (!free_buffers_.empty() && free_buffers_.back().capacity >= size) {
-            buffer = std::move(free_buffers_.back());
-            free_buffers_.pop_back();
-        }
+        if (!has_own_room(size)) return Enqueued::full;
+        if (!free_frames_.empty()) frame.splice(frame.begin(), free_frames_, free_frames_.begin());
     }
+    if (frame.empty()) frame.emplace_back();
+    FrameBuffer& buffer = frame.front().copy;
     if (buffer.capacity < size) buffer = {std::unique_ptr<std::uint8_t[]>(new std::uint8_t[size]), size};
-    const FrameView copy = pack_frame(view, buffer.data.get());
-    FrameList frame;
-    frame.push_back(PendingFrame{copy, nullptr, std::move(buffer), size});
+    frame.front().view = pack_frame(view, buffer.data.get());
+    frame.front().num_bytes = size;
     const std::lock_guard lock(mutex_);
     check_writable(view);  // Another thread may have closed the stream meanwhile.
-    return push(frame);
+    if (reserve(size)) return push(frame);
+    free_frames_.splice(free_frames_.begin(), frame);
+    return Enqueued::full;
 }
 
 void Stream::count_dropped() {
@@ -97,8 +101,15 @@ void Stream::count_dropped() {
 }
 
 bool Stream::wait_for_room(std::size_t num_bytes, std::chrono::milliseconds timeout) {
-    std::unique_lock lock(mutex_);
-    return changed_.wait_for(lock, timeout, [&] { return has_room(num_bytes) || failure_ || state_ != State::open; });
+    {
+        std::unique_lock lock(mutex_);
+        const auto is_refused = [&] { return failure_ || state_ != State::open; };
+        if (is_refused()) return true;
+        if (!has_own_room(num_bytes)) {
+            return changed_.wait_for(lock, timeout, [&] { return has_own_room(num_bytes) || is_refused(); });
+        }
+    }
+    return budget_.wait_for_change(num_bytes, timeout);
 }
 
 bool Stream::finish() {
@@ -111,6 +122,14 @@ bool Stream::finish() {
 bool Stream::wait_until_done(std::chrono::milliseconds timeout) {
     std::unique_lock lock(mutex_);
     return changed_.wait_for(lock, timeout, [&] { return state_ == State::done; });
+}
+
+void Stream::fail(ErrorInfo info) noexcept {
+    {
+        const std::lock_guard lock(mutex_);
+        if (!failure_) failure_ = std::move(info);
+    }
+    changed_.notify_all();
 }
 
 StreamStats Stream::stats() const {
@@ -133,7 +152,7 @@ std::vector<std::uint8_t> Stream::take_bytes() {
     return state_ == State::done ? std::move(bytes_) : std::vector<std::uint8_t>();
 }
 
-bool Stream::run_slice(SpentFrames& spent) noexcept {
+bool Stream::run_slice(const SliceContext& context) noexcept {
     const LogCapture capture;
     const auto end = std::chrono::steady_clock::now() + slice;
     do {
@@ -151,8 +170,8 @@ bool Stream::run_slice(SpentFrames& spent) noexcept {
             complete();
             return false;
         }
-        attempt([&] { encode(frame, spent); });
-        if (!frame.empty()) release(frame, spent);
+        attempt([&] { encode(frame, context); });
+        if (!frame.empty()) release(frame, context.spent);
     } while (std::chrono::steady_clock::now() < end);
     return true;
 }
@@ -163,52 +182,55 @@ void Stream::attempt(Action action) noexcept {
     try {
         action();
     } catch (...) {
-        fail(std::current_exception());
+        fail_with(std::current_exception());
     }
 }
 
-void Stream::encode(FrameList& frame, SpentFrames& spent) {
+void Stream::encode(FrameList& frame, const SliceContext& context) {
     {
         const std::lock_guard lock(mutex_);
         if (failure_) return;
     }
     const FrameView view = frame.front().view;
-    if (!encoder_) {
-        EncoderConfig config = config_.encoder;
-        config.global_header = Muxer::wants_global_header(config_.file.muxer);
-        encoder_.emplace(config, view.width, view.height, choose_encoder_threads(view.width, view.height));
-        FileConfig file = config_.file;
-        const AVCodecContext& context = encoder_->context();
-        if (context.width != view.width || context.height != view.height) {
-            // Padded to an even size: only here can be seen where the picture ends.
-            file.metadata.emplace_back("frame_size", std::to_string(view.width) + "x" + std::to_string(view.height));
-        }
-        file_.emplace(std::move(file), context);
-    }
+    if (!encoder_) open_output(view, context);
     encoder_->load(view);
-    release(frame, spent);
+    release(frame, context.spent);
     encoder_->encode([this](AVPacket& packet) { file_->write(packet); });
     const std::lock_guard lock(mutex_);
     ++stats_.num_encoded;
     stats_.num_bytes = file_->num_bytes();
 }
 
-void Stream::release(FrameList& frame, SpentFrames& spent) {
+void Stream::open_output(const FrameView& view, const SliceContext& context) {
+    EncoderConfig config = config_.encoder;
+    config.global_header = Muxer::wants_global_header(config_.file.muxer);
+    encoder_count_.emplace(context.num_encoders);
+    encoder_.emplace(config, view.width, view.height,
+                     choose_encoder_threads(view.width, view.height, context.num_threads, context.num_encoders));
+    FileConfig file = config_.file;
+    const AVCodecContext& codec = encoder_->context();
+    if (codec.width != view.width || codec.height != view.height) {
+        // Padded to an even size: only here can be seen where the picture ends.
+        file.metadata.emplace_back("frame_size", std::to_string(view.width) + "x" + std::to_string(view.height));
+    }
+    file_.emplace(std::move(file), codec);
+}
+
+void Stream::release(FrameList& frame, SpentFrames& spent) noexcept {
+    const std::size_t num_bytes = frame.front().num_bytes;
     {
         const std::lock_guard lock(mutex_);
         --stats_.num_pending;
-        stats_.pending_bytes -= frame.front().num_bytes;
+        stats_.pending_bytes -= num_bytes;
         if (frame.front().owner == nullptr) {
-            // Never grows beyond what was queued at once; losing a buffer to a failed push_back would do no harm.
-            free_buffers_.push_back(std::move(frame.front().copy));
+            // A burst's buffers go back to the system once it is over.
+            if (queue_.empty()) free_frames_.clear();
+            free_frames_.splice(free_frames_.begin(), frame);
         }
     }
+    if (!frame.empty()) spent.add(frame);
+    budget_.release(num_bytes);
     changed_.notify_all();
-    if (frame.front().owner != nullptr) {
-        spent.add(frame);
-    } else {
-        frame.clear();
-    }
 }
 
 void Stream::complete() noexcept {
@@ -221,24 +243,31 @@ void Stream::complete() noexcept {
         attempt([this] { encoder_->flush([this](AVPacket& packet) { file_->write(packet); }); });
         attempt([this] { file_->finish(); });
     }
-    const std::lock_guard lock(mutex_);
-    StreamResult result{config_.file.path, stats_.num_encoded, 0, width_, height_};
+    StreamResult result{config_.file.path, 0, 0, 0, 0};
+    std::vector<std::uint8_t> bytes;
     if (file_) {
         result.path = file_->path();
         result.num_bytes = file_->num_bytes();
-        bytes_ = file_->take_bytes();
+        bytes = file_->take_bytes();
     }
-    stats_.num_bytes = result.num_bytes;
-    result_ = std::move(result);
+    // Freeing an encoder takes a while: not under the lock, which the calling side needs.
     file_.reset();
     encoder_.reset();
-    free_buffers_.clear();
+    encoder_count_.reset();
+    const std::lock_guard lock(mutex_);
+    result.num_frames = stats_.num_encoded;
+    result.width = width_;
+    result.height = height_;
+    stats_.num_bytes = result.num_bytes;
+    bytes_ = std::move(bytes);
+    result_ = std::move(result);
+    free_frames_.clear();
     is_scheduled_ = false;
     state_ = State::done;
     changed_.notify_all();
 }
 
-void Stream::fail(const std::exception_ptr& reason) noexcept {
+void Stream::fail_with(const std::exception_ptr& reason) noexcept {
     ErrorInfo info;  // Stays empty where there is not even memory for words.
     try {
         info = describe(reason);
@@ -246,11 +275,7 @@ void Stream::fail(const std::exception_ptr& reason) noexcept {
     } catch (const std::exception&) {
         info.code = ENOMEM;
     }
-    {
-        const std::lock_guard lock(mutex_);
-        if (!failure_) failure_ = std::move(info);
-    }
-    changed_.notify_all();
+    fail(std::move(info));
 }
 
 }  // namespace gymreel

@@ -2,9 +2,11 @@
 
 #include "encoder.hpp"
 #include "error.hpp"
+#include "memory_budget.hpp"
 #include "pending_frame.hpp"
 #include "recording_file.hpp"
 
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <exception>
@@ -43,6 +45,25 @@ struct StreamResult {
     int height = 0;
 };
 
+/// Counts itself among the open encoders for as long as it lives.
+class EncoderCount {
+public:
+    explicit EncoderCount(std::atomic<int>& count) noexcept : count_(count) { ++count_; }
+    ~EncoderCount() { --count_; }
+    EncoderCount(const EncoderCount&) = delete;
+    EncoderCount& operator=(const EncoderCount&) = delete;
+
+private:
+    std::atomic<int>& count_;
+};
+
+/// What a worker brings along.
+struct SliceContext {
+    SpentFrames& spent;
+    std::atomic<int>& num_encoders;  ///< That are open in the whole process,
+    int num_threads = 1;             ///< and the threads that they share.
+};
+
 /// One output: its queue, its state, its first error, its statistics.
 ///
 /// Ownership: accepted owner tokens belong to the stream until they come back through SpentFrames.
@@ -57,7 +78,8 @@ public:
         schedule,  ///< Taken; the caller must give the stream to a worker.
     };
 
-    explicit Stream(StreamConfig config) : config_(std::move(config)) {}
+    /// `budget` is shared by all streams and outlives them.
+    Stream(StreamConfig config, MemoryBudget& budget) : config_(std::move(config)), budget_(budget) {}
     Stream(const Stream&) = delete;
     Stream& operator=(const Stream&) = delete;
 
@@ -74,7 +96,7 @@ public:
     /// Counts a frame that the caller gave up on.
     void count_dropped();
 
-    /// Waits for room for a frame of that size, at most `timeout`. True where there is room or no reason to wait.
+    /// Waits for room for a frame of that size, at most `timeout`. True where trying again may succeed, or fail for good.
     bool wait_for_room(std::size_t num_bytes, std::chrono::milliseconds timeout);
 
     /// No frames will follow. True where the caller must give the stream to a worker. Idempotent.
@@ -82,6 +104,9 @@ public:
 
     /// Waits at most `timeout` until a finished stream is done.
     bool wait_until_done(std::chrono::milliseconds timeout);
+
+    /// Gives up on the stream, unless it has failed before.
+    void fail(ErrorInfo info) noexcept;
 
     StreamStats stats() const;
     std::optional<ErrorInfo> failure() const;
@@ -92,7 +117,7 @@ public:
 
     /// Works on the queue for a while. True where more is left to do; false hands the stream back to the calling side,
     /// whose next enqueue() or finish() schedules it again.
-    bool run_slice(SpentFrames& spent) noexcept;
+    bool run_slice(const SliceContext& context) noexcept;
 
 private:
     /// A stream moves through these in order and never back.
@@ -103,23 +128,26 @@ private:
     };
 
     void check_writable(const FrameView& view) const;
-    bool has_room(std::size_t num_bytes) const;
+    bool has_own_room(std::size_t num_bytes) const;
+    bool reserve(std::size_t num_bytes);
     Enqueued push(FrameList& frame);
-    void encode(FrameList& frame, SpentFrames& spent);
+    void encode(FrameList& frame, const SliceContext& context);
+    void open_output(const FrameView& view, const SliceContext& context);
     void complete() noexcept;
-    void fail(const std::exception_ptr& reason) noexcept;
-    void release(FrameList& frame, SpentFrames& spent);
+    void fail_with(const std::exception_ptr& reason) noexcept;
+    void release(FrameList& frame, SpentFrames& spent) noexcept;
     template <typename Action>
     void attempt(Action action) noexcept;
 
     StreamConfig config_;
+    MemoryBudget& budget_;
 
     mutable std::mutex mutex_;
     std::condition_variable changed_;  // Room was made, or the state changed.
     State state_ = State::open;
     bool is_scheduled_ = false;  // A worker has the stream, or it waits for one.
     FrameList queue_;
-    std::vector<FrameBuffer> free_buffers_;
+    FrameList free_frames_;  // Of copied frames, for the sake of their memory.
     StreamStats stats_;
     std::optional<ErrorInfo> failure_;
     std::optional<StreamResult> result_;
@@ -127,6 +155,7 @@ private:
     int height_ = 0;
 
     // Touched by the worker that runs the slice, and by nobody else.
+    std::optional<EncoderCount> encoder_count_;
     std::optional<Encoder> encoder_;
     std::optional<RecordingFile> file_;
     std::vector<std::uint8_t> bytes_;

@@ -32,6 +32,12 @@ from gymreel.errors import (
     OutputError,
     WriterClosedError,
 )
+from gymreel.settings import (
+    get_num_threads,
+    set_max_pending_bytes,
+    set_num_threads,
+    set_priority,
+)
 from gymreel.writer import Recording, VideoWriter, WriterStats, encode
 
 __version__ = _core.__version__
@@ -55,5 +61,9 @@ __all__ = [
     "__version__",
     "codecs",
     "encode",
+    "get_num_threads",
+    "set_max_pending_bytes",
+    "set_num_threads",
+    "set_priority",
     "triggers",
 ]

@@ -1,4 +1,3 @@
-#include "cpus.hpp"
 #include "engine.hpp"
 #include "error.hpp"
 #include "frames.hpp"
@@ -44,7 +43,7 @@ TEST_CASE("engine: more streams than workers, and each keeps its frames and thei
     const TemporaryFolder folder;
     Engine& engine = Engine::instance();
     std::vector<std::shared_ptr<Stream>> streams;
-    for (int i = 0; i < 4 * usable_cpus() + 3; ++i) {
+    for (int i = 0; i < 4 * engine.num_threads() + 3; ++i) {
         streams.push_back(engine.open(config_of(folder / std::to_string(i), 3 * 64 * 48)));
     }
     for (int frame = 0; frame < 30; ++frame) {
@@ -66,7 +65,7 @@ TEST_CASE("engine: streams that always have work do not starve another") {
     constexpr int height = 240;
     const GreyFrame large(3, width, height);
     std::vector<std::shared_ptr<Stream>> busy;
-    for (int i = 0; i < usable_cpus() + 1; ++i) busy.push_back(engine.open(config_of({}, 8 * width * height)));
+    for (int i = 0; i < engine.num_threads() + 1; ++i) busy.push_back(engine.open(config_of({}, 8 * width * height)));
     const auto feed = [&] {
         for (const auto& stream : busy) {
             while (engine.write_copy(stream, large.view())) {
@@ -215,3 +214,46 @@ TEST_CASE("engine: a forked child starts over, and the parent goes on") {
 }
 
 #endif
+
+TEST_CASE("engine: the memory of all waiting frames together is bounded, and nobody waits for ever") {
+    const TemporaryFolder folder;
+    Engine& engine = Engine::instance();
+    const GreyFrame frame(7);
+    engine.set_max_pending_bytes(1);  // Less than one frame: each stream may have just one under way.
+    std::vector<std::shared_ptr<Stream>> streams;
+    for (int i = 0; i < 5; ++i) streams.push_back(engine.open(config_of(folder / std::to_string(i))));
+    for (int i = 0; i < 20; ++i) {
+        for (const auto& stream : streams) {
+            write_when_room(engine, stream, frame.view());
+            CHECK(stream->stats().num_pending <= 1);
+        }
+    }
+    for (const auto& stream : streams) engine.finish(stream);
+    for (const auto& stream : streams) {
+        wait_for(*stream);
+        CHECK(stream->result()->num_frames == 20);
+    }
+    engine.set_max_pending_bytes(std::size_t{512} << 20);
+}
+
+TEST_CASE("engine: settings change while streams are under way, and every frame arrives") {
+    const TemporaryFolder folder;
+    Engine& engine = Engine::instance();
+    const int num_threads = engine.num_threads();
+    std::vector<std::shared_ptr<Stream>> streams;
+    for (int i = 0; i < 4; ++i) streams.push_back(engine.open(config_of(folder / std::to_string(i))));
+    for (int i = 0; i < 40; ++i) {
+        engine.set_num_threads(1 + i % 3);
+        CHECK(engine.num_threads() == 1 + i % 3);
+        engine.set_priority(i % 2 == 0 ? ThreadPriority::normal : ThreadPriority::background);
+        for (const auto& stream : streams) write_when_room(engine, stream, GreyFrame(6 * i).view());
+    }
+    for (const auto& stream : streams) engine.finish(stream);
+    for (std::size_t i = 0; i < streams.size(); ++i) {
+        wait_for(*streams[i]);
+        CHECK(are_greys(decode(folder / std::to_string(i)), 0, 6, 40));
+    }
+    engine.set_num_threads(0);
+    CHECK(engine.num_threads() == num_threads);
+    engine.stop_workers();
+}

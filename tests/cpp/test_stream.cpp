@@ -8,6 +8,7 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <string>
 #include <vector>
@@ -45,8 +46,12 @@ private:
     std::vector<OwnerToken> returned_;
 };
 
+/// What a test does not want to be stopped by.
+MemoryBudget budget(std::size_t{1} << 30);
+std::atomic<int> num_encoders{0};
+
 void work_until_idle(Stream& stream, SpentFrames& spent) {
-    while (stream.run_slice(spent)) {
+    while (stream.run_slice({spent, num_encoders})) {
     }
 }
 
@@ -64,7 +69,7 @@ ErrorKind kind_of_refusal(Stream& stream, const FrameView& view) {
 
 TEST_CASE("stream: frames go into the file in order, and their tokens come back") {
     const TemporaryFolder folder;
-    Stream stream(config_of(folder / "video"));
+    Stream stream(config_of(folder / "video"), budget);
     SpentFrames spent;
     Tokens tokens;
     std::vector<GreyFrame> frames;
@@ -100,7 +105,7 @@ TEST_CASE("stream: frames go into the file in order, and their tokens come back"
 }
 
 TEST_CASE("stream: it asks for a worker once for each time that it has run dry") {
-    Stream stream(config_of({}));
+    Stream stream(config_of({}), budget);
     SpentFrames spent;
     const GreyFrame frame(7);
     CHECK(stream.enqueue_copy(frame.view()) == Enqueued::schedule);
@@ -115,7 +120,7 @@ TEST_CASE("stream: it asks for a worker once for each time that it has run dry")
 
 TEST_CASE("stream: a copied frame may be painted over at once") {
     const TemporaryFolder folder;
-    Stream stream(config_of(folder / "video"));
+    Stream stream(config_of(folder / "video"), budget);
     SpentFrames spent;
     std::vector<std::uint8_t> buffer(frame_bytes);
     for (int i = 0; i < 10; ++i) {
@@ -132,7 +137,7 @@ TEST_CASE("stream: a copied frame may be painted over at once") {
 }
 
 TEST_CASE("stream: a full queue takes nothing, and room comes with encoding") {
-    Stream stream(config_of({}, 2 * frame_bytes));
+    Stream stream(config_of({}, 2 * frame_bytes), budget);
     SpentFrames spent;
     Tokens tokens;
     const GreyFrame frame(1);
@@ -153,7 +158,7 @@ TEST_CASE("stream: a full queue takes nothing, and room comes with encoding") {
 }
 
 TEST_CASE("stream: a frame larger than the budget passes alone") {
-    Stream stream(config_of({}, 1));
+    Stream stream(config_of({}, 1), budget);
     SpentFrames spent;
     const GreyFrame frame(1);
     CHECK(stream.enqueue_copy(frame.view()) == Enqueued::schedule);
@@ -163,7 +168,7 @@ TEST_CASE("stream: a frame larger than the budget passes alone") {
 }
 
 TEST_CASE("stream: another size and a frame after the end are refused, and the token stays with the caller") {
-    Stream stream(config_of({}));
+    Stream stream(config_of({}), budget);
     SpentFrames spent;
     const GreyFrame frame(1);
     stream.enqueue_copy(frame.view());
@@ -180,7 +185,7 @@ TEST_CASE("stream: another size and a frame after the end are refused, and the t
 
 TEST_CASE("stream: without frames there is no file") {
     const TemporaryFolder folder;
-    Stream stream(config_of(folder / "video"));
+    Stream stream(config_of(folder / "video"), budget);
     SpentFrames spent;
     CHECK(stream.finish());
     work_until_idle(stream, spent);
@@ -192,7 +197,7 @@ TEST_CASE("stream: without frames there is no file") {
 
 TEST_CASE("stream: the first failure sticks, and the tokens of all frames come back once") {
     const TemporaryFolder folder;
-    Stream stream(config_of(folder / "no/such/video"));
+    Stream stream(config_of(folder / "no/such/video"), budget);
     SpentFrames spent;
     Tokens tokens;
     const GreyFrame frame(1);
@@ -220,7 +225,7 @@ TEST_CASE("stream: the first failure sticks, and the tokens of all frames come b
 TEST_CASE("stream: an encoder that refuses the size fails the stream, with its reason") {
     StreamConfig config = config_of({});
     config.encoder = {"mpeg4", "yuv420p", 30, 1, {}, false};
-    Stream stream(config);
+    Stream stream(config, budget);
     SpentFrames spent;
     stream.enqueue_copy(GreyFrame(1, 9000, 2).view());
     stream.finish();
@@ -232,7 +237,7 @@ TEST_CASE("stream: an encoder that refuses the size fails the stream, with its r
 
 TEST_CASE("stream: a target that cannot be replaced leaves the frames in the partial file that the result names") {
     const TemporaryFolder folder;
-    Stream stream(config_of(folder / "video"));
+    Stream stream(config_of(folder / "video"), budget);
     SpentFrames spent;
     for (int i = 0; i < 5; ++i) stream.enqueue_copy(GreyFrame(50 * i).view());
     work_until_idle(stream, spent);
@@ -245,7 +250,7 @@ TEST_CASE("stream: a target that cannot be replaced leaves the frames in the par
 }
 
 TEST_CASE("stream: bytes in memory can be taken once it is done, and once only") {
-    Stream stream(config_of({}));
+    Stream stream(config_of({}), budget);
     SpentFrames spent;
     stream.enqueue_copy(GreyFrame(9).view());
     CHECK(stream.take_bytes().empty());

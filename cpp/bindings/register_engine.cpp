@@ -1,0 +1,27 @@
+#include "register.hpp"
+
+#include <core/engine.hpp>
+
+namespace py = pybind11;
+
+namespace gymreel {
+
+void register_engine(py::module_& module) {
+    Engine::instance();  // Made by the thread that imports, whose CPUs are the process's.
+    // The engine's lock may be held by a thread that waits for nothing, so these keep the GIL.
+    module.def(
+        "set_num_threads", [](int num_threads) { Engine::instance().set_num_threads(num_threads); },
+        py::arg("num_threads"));
+    module.def("get_num_threads", [] { return Engine::instance().num_threads(); });
+    module.def(
+        "set_background_priority",
+        [](bool background) {
+            Engine::instance().set_priority(background ? ThreadPriority::background : ThreadPriority::normal);
+        },
+        py::arg("background"));
+    module.def(
+        "set_max_pending_bytes", [](std::size_t num_bytes) { Engine::instance().set_max_pending_bytes(num_bytes); },
+        py::arg("num_bytes"));
+}
+
+}  // namespace gymreel

@@ -1,0 +1,88 @@
+"""Settings of the one engine that encodes for the whole process.
+
+Environment variables set them from outside: ``GYMREEL_NUM_THREADS``, ``GYMREEL_PRIORITY`` and
+``GYMREEL_MAX_PENDING_BYTES``. They are read when gymreel is imported.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Any, Literal
+
+from gymreel import _core
+from gymreel.errors import ConfigError
+
+__all__ = ["get_num_threads", "set_max_pending_bytes", "set_num_threads", "set_priority"]
+
+_MAX_THREADS = 1024
+
+
+def set_num_threads(num_threads: int | None) -> None:
+    """Limit the threads that encode.
+
+    Args:
+        num_threads: At most this many workers, and this many threads for all encoders together;
+            ``None`` for as many as there are CPUs that this process may use (its affinity and its
+            control group's quota, not the machine's). Encoders that are open keep theirs.
+
+    Raises:
+        ConfigError: Not a whole number from 1 to 1024.
+    """
+    if num_threads is not None:
+        _check_count("num_threads", num_threads, _MAX_THREADS)
+    _core.set_num_threads(num_threads or 0)
+
+
+def get_num_threads() -> int:
+    """Return the limit on the threads that encode."""
+    return _core.get_num_threads()
+
+
+def set_priority(priority: Literal["background", "normal"]) -> None:
+    """Say whether encoding gives way to the training loop.
+
+    Args:
+        priority: ``"background"`` (the default) runs worker and encoder threads at a lower priority
+            of the operating system, so that on busy CPUs encoding slows down and training does not.
+            ``"normal"`` treats both alike. Encoders that are open keep what they have.
+
+    Raises:
+        ConfigError: Neither of the two.
+    """
+    if priority not in ("background", "normal"):
+        raise ConfigError(f"priority={priority!r} must be 'background' or 'normal'")
+    _core.set_background_priority(priority == "background")
+
+
+def set_max_pending_bytes(num_bytes: int) -> None:
+    """Limit the memory of all frames that wait for encoders, of all writers together.
+
+    The default is 512 MiB. A single writer is further limited by its own ``max_pending_bytes``.
+    Each may always have one frame under way, so the bound is this plus one frame for each writer.
+
+    Raises:
+        ConfigError: Not a whole number from 1.
+    """
+    _check_count("num_bytes", num_bytes, 2**62)
+    _core.set_max_pending_bytes(num_bytes)
+
+
+def _check_count(name: str, value: object, largest: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= largest:
+        raise ConfigError(f"{name}={value!r} must be a whole number from 1 to {largest}")
+
+
+def _apply(variable: str, apply: Callable[[Any], None], convert: Callable[[str], Any]) -> None:
+    value = os.environ.get(variable)
+    if not value:
+        return
+    try:
+        apply(convert(value))
+    except ValueError as error:
+        raise ConfigError(f"environment variable {variable}={value!r}: {error}") from None
+
+
+_apply("GYMREEL_NUM_THREADS", set_num_threads, int)
+_apply("GYMREEL_PRIORITY", set_priority, str)
+_apply("GYMREEL_MAX_PENDING_BYTES", set_max_pending_bytes, int)
