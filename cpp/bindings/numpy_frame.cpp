@@ -33,6 +33,8 @@ bool has_weak_references(PyObject* object) noexcept {
     return offset > 0 && *reinterpret_cast<PyObject**>(reinterpret_cast<char*>(object) + offset) != nullptr;
 }
 
+py::ssize_t num_bytes_of(py::handle array) { return py::reinterpret_borrow<py::array>(array).nbytes(); }
+
 }  // namespace
 
 FrameView view_of(py::handle frame) {
@@ -73,14 +75,17 @@ FrameView view_of(py::handle frame) {
     return view;
 }
 
-bool is_reachable_only_here(py::handle frame) {
+bool can_borrow(py::handle frame) {
     PyObject* object = frame.ptr();
     for (;;) {
         const auto* const plain_array = reinterpret_cast<PyObject*>(py::detail::npy_api::get().PyArray_Type_);
         if (reinterpret_cast<PyObject*>(Py_TYPE(object)) != plain_array) return false;
         if (!has_one_reference(object) || has_weak_references(object)) return false;
         const auto* const array = py::detail::array_proxy(object);
-        if (array->base == nullptr) return (array->flags & py::detail::npy_api::NPY_ARRAY_OWNDATA_) != 0;
+        if (array->base == nullptr) {
+            const bool is_owner = (array->flags & py::detail::npy_api::NPY_ARRAY_OWNDATA_) != 0;
+            return is_owner && num_bytes_of(object) <= 2 * num_bytes_of(frame);
+        }
         object = array->base;
     }
 }

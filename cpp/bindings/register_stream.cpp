@@ -63,12 +63,15 @@ public:
     StreamHandle(const StreamHandle&) = delete;
     StreamHandle& operator=(const StreamHandle&) = delete;
 
+    /// False in a forked child: the stream is the parent's.
+    bool belongs_here() const noexcept { return !is_foreign(); }
+
     bool write(const py::list& holder, std::optional<bool> copy, bool block) {
         const std::shared_ptr<Stream>& stream = own_stream();
         release_spent();
         if (holder.size() != 1) throw py::value_error("holder must be a list of one frame");
         const FrameView view = view_of(holder[0]);
-        const bool borrow = copy.has_value() ? !*copy : is_reachable_only_here(PyList_GET_ITEM(holder.ptr(), 0));
+        const bool borrow = copy.has_value() ? !*copy : can_borrow(PyList_GET_ITEM(holder.ptr(), 0));
         const auto frame = py::reinterpret_borrow<py::object>(PyList_GET_ITEM(holder.ptr(), 0));
         if (PyList_SetSlice(holder.ptr(), 0, 1, nullptr) != 0) throw py::error_already_set();
         return borrow ? write_borrowed(stream, view, frame, block) : write_copied(stream, view, block);
@@ -184,6 +187,7 @@ void register_stream(py::module_& module) {
              py::kw_only(), py::arg("path").none(true), py::arg("muxer"), py::arg("encoder"), py::arg("pixel_format"),
              py::arg("fps"), py::arg("options"), py::arg("metadata"), py::arg("max_pending_bytes"))
         .def("write", &StreamHandle::write, py::arg("holder"), py::arg("copy").none(true), py::arg("block"))
+        .def("belongs_here", &StreamHandle::belongs_here)
         .def("finish", &StreamHandle::finish)
         .def("wait", &StreamHandle::wait)
         .def("raise_failure", &StreamHandle::raise_failure)

@@ -8,6 +8,7 @@ extern "C" {
 
 #include <exception>
 #include <new>
+#include <string_view>
 
 namespace gymreel {
 namespace {
@@ -56,6 +57,8 @@ Encoder::Encoder(const EncoderConfig& config, int width, int height, int num_thr
     if (config.global_header) context_->flags |= AV_CODEC_FLAG_GLOBAL_HEADER;
     tag_colors(*context_, *descriptor);
 
+    converter_ = make_frame_converter(pixel_format);
+    check_encoder_options(config.encoder, config.options);  // Here, because opening passes over unknown ones.
     Dictionary options;
     for (const auto& [name, value] : config.options) options.set(name.c_str(), value.c_str());
     const int result =
@@ -68,17 +71,12 @@ Encoder::Encoder(const EncoderConfig& config, int width, int height, int num_thr
                           std::to_string(height) + " pixels";
         throw Error(std::move(info));
     }
-    if (const AVDictionaryEntry* const unused = options.first()) {
-        throw Error(ErrorKind::config, "options",
-                    "encoder '" + config.encoder + "' has no option '" + unused->key + "'");
-    }
-    converter_ = make_frame_converter(pixel_format);
 }
 
 Encoder::~Encoder() {
-    if (is_flushed_) return;
     // SVT-AV1 never comes back from being freed before it was told that it is over, nor from being told so before it
-    // has seen a frame.
+    // has seen a frame. The others need not finish what nobody wants any more.
+    if (is_flushed_ || context_->codec->name != std::string_view("libsvtav1")) return;
     if (next_pts_ == 0) send_filler();
     avcodec_send_frame(context_.get(), nullptr);
     while (avcodec_receive_packet(context_.get(), packet_.get()) >= 0) av_packet_unref(packet_.get());
@@ -133,8 +131,10 @@ void Encoder::receive(const PacketSink& sink) {
         if (result == AVERROR(EAGAIN) || result == AVERROR_EOF) return;
         check(result, "receive a packet", ErrorKind::encode);
         packet_->duration = 1;
-        // x265 leaves decoding times unset in a clip that is shorter than its delay.
-        const bool has_sound_dts = packet_->dts > last_dts_ && packet_->dts <= packet_->pts;
+        // x265 leaves decoding times unset, whatever they were, in a clip that is shorter than its delay.
+        constexpr std::int64_t longest_delay = 16;  // As H.264 and HEVC limit it.
+        const bool has_sound_dts =
+            packet_->dts >= num_packets_ - longest_delay && packet_->dts > last_dts_ && packet_->dts <= packet_->pts;
         if (!has_sound_dts) packet_->dts = num_packets_ - context_->has_b_frames;
         last_dts_ = packet_->dts;
         ++num_packets_;

@@ -164,8 +164,10 @@ void Engine::replace_workers() {
 void Engine::schedule(const std::shared_ptr<Stream>& stream, bool at_once) {
     const std::lock_guard lock(mutex_);
     line_.push_back(stream);
-    if ((!has_watcher_ || at_once) && !provide_worker()) {
-        stream->fail(ErrorInfo{ErrorKind::encode, EAGAIN, "start a worker thread", "the system refuses", {}, {}});
+    if (has_watcher_ && !at_once) return;
+    if (!provide_worker()) {
+        line_.pop_back();
+        stream->give_up(spent_, {ErrorKind::encode, EAGAIN, "start a worker thread", "the system refuses", {}, {}});
     }
 }
 
@@ -180,7 +182,7 @@ bool Engine::provide_worker() noexcept {
         } catch (const std::exception&) {  // With one worker the work gets done too, only later.
         }
     }
-    return !workers_.empty();
+    return num_idle_ > 0 || !workers_.empty();  // A worker that is about to leave looks after the line once more.
 }
 
 void Engine::work(unsigned epoch) noexcept {

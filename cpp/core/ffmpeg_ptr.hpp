@@ -69,11 +69,6 @@ public:
         return result;
     }
 
-    /// The first entry left, or null.
-    const AVDictionaryEntry* first() const {
-        return av_dict_get(dictionary_.get(), "", nullptr, AV_DICT_IGNORE_SUFFIX);
-    }
-
     /// Gives the entries to an FFmpeg structure that will free them.
     AVDictionary* release() noexcept { return dictionary_.release(); }
 

@@ -78,7 +78,6 @@ public:
 private:
     void open(int channels, int width, int height) {
         constexpr int alignment = 64;
-        channels_ = channels;
         stride_ = (width * channels + 2 * alignment) / alignment * alignment;
         copy_.resize(static_cast<std::size_t>(stride_) * height + alignment);
         const AVPixelFormat source_format = channels == 1   ? AV_PIX_FMT_GRAY8
@@ -95,6 +94,7 @@ private:
         constexpr int full = 1;
         constexpr int unity = 1 << 16;
         sws_setColorspaceDetails(scaler_.get(), bt709, full, bt709, limited, 0, unity, unity);
+        channels_ = channels;
     }
 
     AVPixelFormat format_;

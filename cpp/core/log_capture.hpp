@@ -6,8 +6,8 @@
 namespace gymreel {
 
 /// Keeps what FFmpeg logs on this thread, at level warning or worse, for as long as it lives: the reason why an encoder
-/// refuses a size or an option stands nowhere else. Messages of other threads and other users of FFmpeg go where they
-/// went before.
+/// refuses a size or an option stands nowhere else. Everything else that is logged goes to FFmpeg's default callback:
+/// FFmpeg does not tell which callback was set before.
 ///
 /// Thread: belongs to the thread that made it; captures nest, and the innermost one listens.
 /// Errors: none; when memory runs out a message is lost.

@@ -35,7 +35,7 @@ public:
     /// True where codec parameters belong into the header of this container.
     static bool wants_global_header(const std::string& muxer);
 
-    /// Consumes the packet.
+    /// Rescales the packet's times; the reference stays the caller's.
     void write(AVPacket& packet);
 
     /// Writes the trailer, once.

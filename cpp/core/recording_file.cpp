@@ -82,6 +82,12 @@ std::unique_ptr<Output> RecordingFile::create_output(const char* suffix, std::fi
 }
 
 void RecordingFile::finish() {
+    if (num_packets_ == 0) {
+        muxer_.reset();
+        output_.reset();
+        remove_quietly(current_path_);
+        return;
+    }
     muxer_->finish();
     muxer_.reset();
     if (is_rewritten()) {

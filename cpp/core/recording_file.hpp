@@ -27,11 +27,18 @@ class RecordingFile {
 public:
     RecordingFile(FileConfig config, const AVCodecContext& encoder);
 
-    /// Consumes the packet.
-    void write(AVPacket& packet) { muxer_->write(packet); }
+    /// Rescales the packet's times; the reference stays the caller's.
+    void write(AVPacket& packet) {
+        muxer_->write(packet);
+        ++num_packets_;
+    }
 
-    /// Completes the recording. Called at most once.
+    /// Completes the recording. Without any packet there is nothing to complete: the file is removed, and one that has
+    /// the name already stays. Called at most once.
     void finish();
+
+    /// One for each frame.
+    std::uint64_t num_packets() const noexcept { return num_packets_; }
 
     /// Where the bytes are: the partial file until finish() has succeeded, then `config.path`.
     const std::filesystem::path& path() const noexcept { return current_path_; }
@@ -56,6 +63,7 @@ private:
     std::unique_ptr<Output> output_;
     std::unique_ptr<Muxer> muxer_;
     std::int64_t num_bytes_ = 0;
+    std::uint64_t num_packets_ = 0;
 };
 
 }  // namespace gymreel

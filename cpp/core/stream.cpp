@@ -132,6 +132,25 @@ void Stream::fail(ErrorInfo info) noexcept {
     changed_.notify_all();
 }
 
+void Stream::give_up(SpentFrames& spent, ErrorInfo info) noexcept {
+    fail(std::move(info));
+    FrameList borrowed;
+    {
+        const std::lock_guard lock(mutex_);
+        budget_.release(stats_.pending_bytes);
+        stats_.num_pending = 0;
+        stats_.pending_bytes = 0;
+        for (auto frame = queue_.begin(); frame != queue_.end();) {
+            const auto next = std::next(frame);
+            if (frame->owner != nullptr) borrowed.splice(borrowed.end(), queue_, frame);
+            frame = next;
+        }
+        queue_.clear();
+    }
+    spent.add(borrowed);
+    complete();
+}
+
 StreamStats Stream::stats() const {
     const std::lock_guard lock(mutex_);
     return stats_;
@@ -139,7 +158,10 @@ StreamStats Stream::stats() const {
 
 std::optional<ErrorInfo> Stream::failure() const {
     const std::lock_guard lock(mutex_);
-    return failure_;
+    std::optional<ErrorInfo> failure = failure_;
+    // What was recorded may have got its own name since.
+    if (failure && result_ && !result_->path.empty()) failure->filename = result_->path.string();
+    return failure;
 }
 
 std::optional<StreamResult> Stream::result() const {
@@ -246,6 +268,7 @@ void Stream::complete() noexcept {
     StreamResult result{config_.file.path, 0, 0, 0, 0};
     std::vector<std::uint8_t> bytes;
     if (file_) {
+        result.num_frames = file_->num_packets();
         result.path = file_->path();
         result.num_bytes = file_->num_bytes();
         bytes = file_->take_bytes();
@@ -255,7 +278,6 @@ void Stream::complete() noexcept {
     encoder_.reset();
     encoder_count_.reset();
     const std::lock_guard lock(mutex_);
-    result.num_frames = stats_.num_encoded;
     result.width = width_;
     result.height = height_;
     stats_.num_bytes = result.num_bytes;

@@ -105,9 +105,6 @@ public:
     /// Waits at most `timeout` until a finished stream is done.
     bool wait_until_done(std::chrono::milliseconds timeout);
 
-    /// Gives up on the stream, unless it has failed before.
-    void fail(ErrorInfo info) noexcept;
-
     StreamStats stats() const;
     std::optional<ErrorInfo> failure() const;
     std::optional<StreamResult> result() const;  ///< Nothing until the stream is done.
@@ -118,6 +115,9 @@ public:
     /// Works on the queue for a while. True where more is left to do; false hands the stream back to the calling side,
     /// whose next enqueue() or finish() schedules it again.
     bool run_slice(const SliceContext& context) noexcept;
+
+    /// In place of a slice where there is no thread for one: the stream fails and is done.
+    void give_up(SpentFrames& spent, ErrorInfo info) noexcept;
 
 private:
     /// A stream moves through these in order and never back.
@@ -134,6 +134,7 @@ private:
     void encode(FrameList& frame, const SliceContext& context);
     void open_output(const FrameView& view, const SliceContext& context);
     void complete() noexcept;
+    void fail(ErrorInfo info) noexcept;
     void fail_with(const std::exception_ptr& reason) noexcept;
     void release(FrameList& frame, SpentFrames& spent) noexcept;
     template <typename Action>

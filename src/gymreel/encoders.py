@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
+from numbers import Real
 
 from gymreel import _core
 from gymreel.errors import CodecNotFoundError, ConfigError, GymreelWarning
@@ -91,6 +92,7 @@ class Encoder:
         crf_range: The allowed qualities, both ends included.
         crf_option: The encoder's option that takes the quality.
         crf_text: How the quality is written.
+        crf_flags: What ``flags`` must hold for the quality to count.
         options: What is set besides.
     """
 
@@ -101,6 +103,7 @@ class Encoder:
     crf_range: tuple[float, float] | None = None
     crf_option: str = "crf"
     crf_text: Callable[[float], str] = _number
+    crf_flags: str = ""
     options: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -166,7 +169,7 @@ ENCODERS: Mapping[str, Encoder] = {
         crf_range=(1, 31),
         crf_option="global_quality",
         crf_text=_quantiser,
-        options={"flags": "+qscale"},
+        crf_flags="+qscale",
     ),
     "ffv1": Encoder(options={"level": "3", "slicecrc": "1"}),
 }
@@ -210,17 +213,20 @@ def codecs() -> list[CodecInfo]:
     return [info for info in _installed().values() if info.suffixes]
 
 
-def find_container(path: str) -> Container:
-    """Return the container that the suffix of ``path`` names.
+def find_container(suffix: str, argument: str) -> Container:
+    """Return the container that ``suffix`` names.
+
+    Args:
+        suffix: The end of a file name, such as ``".mp4"``.
+        argument: What the caller knows it by, as ``name=value``.
 
     Raises:
         ConfigError: No container has that suffix.
     """
-    suffix = os.path.splitext(path)[1].lower()
-    container = CONTAINERS.get(suffix)
+    container = CONTAINERS.get(str(suffix).lower())
     if container is None:
         raise ConfigError(
-            f"path={path!r} has the suffix {suffix!r}, which is no container gymreel writes; "
+            f"{argument} has the suffix {suffix!r}, which is no container gymreel writes; "
             f"use one of {', '.join(CONTAINERS)}"
         )
     return container
@@ -308,6 +314,8 @@ def encoder_options(
     # Our own quality must not stand in the way of another kind of rate control.
     if crf is not None or (known.crf is not None and not _RATE_CONTROLS & chosen.keys()):
         result[known.crf_option] = _check_crf(encoder, known, crf)
+        if known.crf_flags:
+            chosen["flags"] = known.crf_flags + chosen.get("flags", "")
     result |= chosen
     if encoder == "libsvtav1":
         os.environ.setdefault("SVT_LOG", "1")  # It writes to the terminal, past FFmpeg's log.
@@ -316,9 +324,11 @@ def encoder_options(
     return pairs
 
 
-def _check_preset(encoder: str, known: Encoder, preset: str | None) -> str:
+def _check_preset(encoder: str, known: Encoder, preset: object) -> str:
     if preset is None:
         return str(known.preset)
+    if isinstance(preset, int) and not isinstance(preset, bool):
+        preset = str(preset)  # Several encoders number theirs.
     if not isinstance(preset, str) or (known.presets and preset not in known.presets):
         raise ConfigError(
             f"preset={preset!r} is not one of {encoder}'s: {', '.join(known.presets) or 'a string'}"
@@ -328,10 +338,11 @@ def _check_preset(encoder: str, known: Encoder, preset: str | None) -> str:
     return preset
 
 
-def _check_crf(encoder: str, known: Encoder, crf: float | None) -> str:
-    value = known.crf if crf is None else crf
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
+def _check_crf(encoder: str, known: Encoder, crf: object) -> str:
+    chosen = known.crf if crf is None else crf
+    if isinstance(chosen, bool) or not isinstance(chosen, Real):
         raise ConfigError(f"crf={crf!r} must be a number")
+    value = float(chosen)
     if encoder in ENCODERS and known.crf_range is None:
         raise ConfigError(f"crf={crf!r}: {encoder} is lossless or has no crf, leave it out")
     if known.crf_range is not None:

@@ -8,6 +8,7 @@ import os
 import sys
 import warnings
 import weakref
+from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
@@ -40,11 +41,12 @@ from gymreel.errors import (
 __all__ = ["DEFAULT_MAX_PENDING_BYTES", "Recording", "VideoWriter", "WriterStats", "encode"]
 
 DEFAULT_MAX_PENDING_BYTES = 256 * 2**20
-"""Frames that wait for the encoder take at most this much memory: 41 frames of 1920 x 1080."""
+"""Frames that wait for the encoder take at most this much memory: 43 frames of 1920 x 1080."""
 
-_MAX_FPS = 1000  # Matroska counts in milliseconds.
+_FPS = (Fraction(1, 1000), Fraction(1000))  # Matroska counts in milliseconds.
 _MAX_NAME_BYTES = 240  # 255 less what the hidden file's name adds.
-_MAX_GIF_FPS = 50  # Viewers slow anything faster down to a tenth of it.
+# GIF's longest delay is 65535 / 100 s, and viewers slow down anything faster than 50 to a tenth.
+_GIF_FPS = (Fraction(100, 65535), Fraction(50))
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,7 @@ class Recording:
 
     Attributes:
         path: The file; where the recording failed, the partial file that holds what there is.
-        num_frames: Frames in it. With 0 frames there is no file.
+        num_frames: Frames in it (at most, where writing failed). With 0 frames there is no file.
         duration_seconds: ``num_frames`` divided by the frame rate.
         num_bytes: Size of the file.
         size: ``(width, height)`` of the frames that were written, in pixels.
@@ -114,8 +116,9 @@ class WriterConfig:
     @classmethod
     def check(
         cls,
-        path: str,
+        suffix: str,
         *,
+        argument: str | None = None,
         fps: float | Fraction = 30,
         codec: str = "auto",
         preset: str | None = None,
@@ -126,13 +129,15 @@ class WriterConfig:
         max_pending_bytes: int = DEFAULT_MAX_PENDING_BYTES,
         on_full: Literal["block", "drop"] = "block",
     ) -> WriterConfig:
-        """Check the arguments of ``VideoWriter``; of ``path`` only the suffix.
+        """Check the arguments of ``VideoWriter``; ``suffix`` is the end of its path.
+
+        ``argument`` is what the caller knows ``suffix`` by, as ``name=value``.
 
         Raises:
             ConfigError: An argument cannot work.
             CodecNotFoundError: This FFmpeg has no such encoder.
         """
-        container = find_container(path)
+        container = find_container(suffix, argument or f"suffix={suffix!r}")
         encoder = choose_encoder(codec, container)
         chosen_format = choose_pixel_format(pixel_format, encoder)
         if copy != "auto" and not isinstance(copy, bool):
@@ -230,7 +235,8 @@ class VideoWriter:
     ) -> None:
         name = _check_path(path)
         config = WriterConfig.check(
-            name,
+            os.path.splitext(name)[1],
+            argument=f"path={name!r}",
             fps=fps,
             codec=codec,
             preset=preset,
@@ -254,6 +260,7 @@ class VideoWriter:
 
     def _open(self, path: Path, config: WriterConfig, metadata: Mapping[str, str] | None) -> None:
         _prepare_target(path)
+        _complete_at_exit_of_forked_process()
         self.path = path
         """The file that appears when the recording is complete."""
         self._config = config
@@ -364,7 +371,7 @@ class VideoWriter:
         except GymreelError as error:
             if exc_value is None:
                 raise
-            warnings.warn(f"{error}", GymreelWarning, stacklevel=2)
+            _say(f"{error}")
 
     def __del__(self) -> None:
         """Complete the file in the background."""
@@ -372,7 +379,7 @@ class VideoWriter:
         if stream is None:
             return  # The constructor raised.
         stream.finish()
-        if not self._failure_is_told:
+        if not self._failure_is_told and stream.belongs_here():
             _abandoned.append(stream)
 
     def __repr__(self) -> str:
@@ -396,7 +403,7 @@ def encode(frames: Iterable[NDArray[np.uint8]], *, suffix: str = ".mp4", **setti
         ``ConfigError`` too for no frames.
     """
     metadata = settings.pop("metadata", None)
-    config = WriterConfig.check(f"memory{suffix}", **settings)
+    config = WriterConfig.check(suffix, **settings)
     stream = config.open_stream(None, metadata)
     for frame in frames:
         stream.write([frame], config.copy, config.block)
@@ -414,13 +421,21 @@ def _check_path(path: str | os.PathLike[str]) -> str:
         name = os.fsdecode(path)
     except TypeError:
         raise ConfigError(f"path={path!r} must be a string or a path") from None
-    if not name or "\0" in name:
+    if not name or "\0" in name or not _is_encodable(name):
         raise ConfigError(f"path={path!r} must be the name of a file")
     return name
 
 
+def _is_encodable(name: str) -> bool:
+    try:
+        os.fsencode(name)
+    except UnicodeEncodeError:  # Half of a surrogate pair.
+        return False
+    return True
+
+
 def _check_fps(fps: float | Fraction, container: Container) -> Fraction:
-    limit = _MAX_GIF_FPS if container.muxer == "gif" else _MAX_FPS
+    low, high = _GIF_FPS if container.muxer == "gif" else _FPS
     if isinstance(fps, bool) or not isinstance(fps, Real):
         raise ConfigError(f"fps={fps!r} must be a number")
     try:
@@ -428,8 +443,10 @@ def _check_fps(fps: float | Fraction, container: Container) -> Fraction:
     except (ValueError, OverflowError):  # NaN and infinity.
         raise ConfigError(f"fps={fps!r} must be a finite number") from None
     fraction = fraction.limit_denominator(10010)  # Holds both 2997/100 and 30000/1001.
-    if not 0 < fraction <= limit:
-        raise ConfigError(f"fps={fps!r} must be above 0 and at most {limit} in {container.muxer}")
+    if not low <= fraction <= high:
+        raise ConfigError(
+            f"fps={fps!r} must be from {float(low):g} to {float(high):g} in {container.muxer}"
+        )
     return fraction
 
 
@@ -458,12 +475,18 @@ def _prepare_target(path: Path) -> None:
             raise OutputError(
                 errno.EISDIR, "write the video", "path is a folder, not a file", str(path)
             )
+        if not _is_encodable(str(path)):
+            raise ConfigError(f"path={str(path)!r} must be the name of a file")
         if len(os.fsencode(path.name)) > _MAX_NAME_BYTES:
             raise OutputError(
                 errno.ENAMETOOLONG, "write the video", "the file name is too long", str(path)
             )
         path.parent.mkdir(parents=True, exist_ok=True)
-    except OutputError:
+        if not os.access(path.parent, os.W_OK | os.X_OK):
+            raise OutputError(
+                errno.EACCES, "write the video", "the folder is not writable", str(path.parent)
+            )
+    except GymreelError:
         raise
     except OSError as error:
         raise OutputError(
@@ -472,20 +495,32 @@ def _prepare_target(path: Path) -> None:
 
 
 _live: weakref.WeakSet[VideoWriter] = weakref.WeakSet()
-_abandoned: list[_core.Stream] = []
+_abandoned: deque[_core.Stream] = deque()
 """Streams whose writers are gone, and whose failures nobody could be told yet."""
+
+
+def _say(message: str) -> None:
+    """Warn where an exception could not be raised, or would hide another."""
+    try:
+        warnings.warn(message, GymreelWarning, stacklevel=3)
+    except GymreelWarning:  # Warnings are errors here.
+        print(f"gymreel: {message}", file=sys.stderr)
 
 
 def _report_abandoned() -> None:
     """Warn about abandoned recordings that failed; forget those that are done."""
-    for stream in list(_abandoned):
+    for _ in range(len(_abandoned)):
+        try:
+            stream = _abandoned.popleft()
+        except IndexError:  # Another thread was faster.
+            return
         if stream.result() is None:
+            _abandoned.append(stream)
             continue
-        _abandoned.remove(stream)
         try:
             stream.raise_failure()
         except GymreelError as error:
-            warnings.warn(f"a recording failed: {error}", GymreelWarning, stacklevel=3)
+            _say(f"a recording failed: {error}")
 
 
 def _finish_at_exit() -> None:
@@ -495,15 +530,31 @@ def _finish_at_exit() -> None:
         try:
             writer.poll()
         except GymreelError as error:
-            warnings.warn(f"a recording failed: {error}", GymreelWarning, stacklevel=1)
+            _say(f"a recording failed: {error}")
     _report_abandoned()
 
 
 def _forget_after_fork() -> None:
     """In a forked child: the parent's recordings are the parent's alone."""
+    global _needs_finalizer  # noqa: PLW0603
     _core.start_over_after_fork()
     _live.clear()
     _abandoned.clear()
+    _needs_finalizer = True
+
+
+_needs_finalizer = False
+
+
+def _complete_at_exit_of_forked_process() -> None:
+    """Make up for atexit, which a child that multiprocessing forked leaves without."""
+    global _needs_finalizer  # noqa: PLW0603
+    if not _needs_finalizer:
+        return
+    _needs_finalizer = False
+    multiprocessing_util = sys.modules.get("multiprocessing.util")
+    if multiprocessing_util is not None:
+        multiprocessing_util.Finalize(None, _finish_at_exit, exitpriority=0)
 
 
 atexit.register(_finish_at_exit)

@@ -181,7 +181,7 @@ class UnfinishedVideos:
             else:
                 if recording is None:
                     continue
-                if announce:
+                if announce and recording.path == writer.path:
                     print(f"Saved {recording.path}: {recording.num_frames} frames")
             self._writers.remove(writer)
 

@@ -195,7 +195,7 @@ class RecordVideo(
     @frames_per_sec.setter
     def frames_per_sec(self, fps: float | Fraction) -> None:
         # All arguments of the writer are checked here, at construction and not at the first frame.
-        self._config = WriterConfig.check(f"video{self._suffix}", fps=fps, **self._writer_arguments)
+        self._config = WriterConfig.check(self._suffix, fps=fps, **self._writer_arguments)
         self._frames_per_sec = fps
 
     @property
@@ -304,6 +304,9 @@ class RecordVideo(
             self._recorded_frames = RecordedFrames(self._make_writer(video_name), self._unfinished)
         except GymreelError as error:
             self._fail_recording(error)
+        except BaseException:  # Ctrl-C, say: nothing was started.
+            self._end_recording()
+            raise
 
     def stop_recording(self) -> None:
         """End the recording; its file is completed in the background.
