@@ -16,6 +16,7 @@ BUILD_DIR = build/$(shell $(PY) -c 'import sys; print(sys.implementation.cache_t
 
 # Folders count as well, so that a file that comes or goes is noticed.
 BUILD_INPUTS := pyproject.toml CMakeLists.txt $(shell find cmake cpp -not -name '.*')
+include benchmarks/bench.mk
 TEST_INPUTS := $(shell find tests/cpp -not -name '.*')
 
 # A compiler cache is used where there is one.
@@ -39,6 +40,7 @@ help:
 	@echo "make lint       check style and types"
 	@echo "make format     format Python and C++"
 	@echo "make tidy       run clang-tidy over the C++"
+	@echo "make bench      measure gymreel against its peers (make bench-quick, bench-guard, bench-report)"
 	@echo "make wheel      build a wheel for this machine into dist/"
 	@echo "make sdist      build the source distribution into dist/"
 	@echo "make clean      remove what was built"

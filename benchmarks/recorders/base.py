@@ -1,0 +1,59 @@
+"""What a recorder is."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from frames import Frames
+
+__all__ = ["CRF", "FPS", "PRESET", "Clip", "Recorder"]
+
+PRESET = "veryfast"
+CRF = 23
+FPS = 30
+
+
+@dataclass(frozen=True)
+class Clip:
+    """The frames to encode."""
+
+    size: str
+    frames: Frames
+
+    @property
+    def width(self) -> int:
+        """Columns of each frame."""
+        return int(self.frames[0].shape[1])
+
+    @property
+    def height(self) -> int:
+        """Rows of each frame."""
+        return int(self.frames[0].shape[0])
+
+
+class Recorder(ABC):
+    """One way to make a video file.
+
+    Attributes:
+        name: As the tables call it.
+        note: What a reader has to know to judge the row.
+        matrix: How it converts RGB, whatever the file says, so that its quality can be
+            measured fairly.
+    """
+
+    name: str
+    note = ""
+    matrix: Literal["bt601", "bt709"] = "bt709"
+
+    def prepare(self, clip: Clip) -> None:  # noqa: B027  # Most have nothing to do.
+        """Do what is not to be measured."""
+
+    @abstractmethod
+    def record(self, clip: Clip, path: Path) -> None:
+        """Make the complete file. Measured."""
+
+    def clean_up(self, clip: Clip) -> None:  # noqa: B027
+        """Undo ``prepare``."""
