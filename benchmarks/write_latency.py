@@ -20,6 +20,7 @@ from harness import Arguments, Column, Results, parse_arguments, percentile, tak
 from machine import memory_folder
 from numpy.typing import NDArray
 
+import gymreel
 from gymreel import VideoWriter
 
 SIZES = ("84x84", "1920x1080", "3840x2160")
@@ -89,6 +90,7 @@ def _run(name: str, clip: Frames, path: Path) -> tuple[list[float], int]:
     hand, is_idle = CONTENDERS[name]
     # So that the queue is never full.
     budget = 2 * sum(frame.nbytes for frame in clip)
+    gymreel.set_max_pending_bytes(budget)
     with VideoWriter(path, max_pending_bytes=budget) as writer:
         writer.write(clip[0])  # Opens the file and starts the threads.
         samples = _hand_over_idle(writer, hand, clip) if is_idle else _burst(writer, hand, clip)

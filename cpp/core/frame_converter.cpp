@@ -66,7 +66,7 @@ public:
         const int padded_bytes = destination.width * source.channels;
         for (int y = 0; y < destination.height; ++y) {
             std::uint8_t* row = copy_.data() + static_cast<std::ptrdiff_t>(y) * stride_;
-            pack_row(source, std::min(y, source.height - 1), row);
+            pack_rows(source, std::min(y, source.height - 1), 1, source.channels, row, 0);
             for (int x = source.width * source.channels; x < padded_bytes; ++x) row[x] = row[x - source.channels];
         }
         const std::uint8_t* const planes[] = {copy_.data()};

@@ -2,12 +2,20 @@
 
 #include "frame_view.hpp"
 
+#include <cstddef>
 #include <cstdint>
 
 namespace gymreel {
 
-/// Writes row `y` of `source` as packed pixels (`width * channels` bytes, channels side by side) to `destination`.
-void pack_row(const FrameView& source, int y, std::uint8_t* destination) noexcept;
+/// Writes `num_rows` rows of `source` from `first_row` on as packed pixels, the first `num_channels` (1, 3 or 4) of
+/// their channels side by side, to rows `stride` bytes apart.
+void pack_rows(const FrameView& source, int first_row, int num_rows, int num_channels, std::uint8_t* destination,
+               std::ptrdiff_t stride) noexcept;
+
+/// How many rows to pack at a time where they are used right after: an even number. Two stay in the first-level cache.
+/// Of a transposed frame, one cache line holds a pixel of each of several rows, and the more of them are used at once,
+/// the better.
+int rows_per_pack(const FrameView& source) noexcept;
 
 /// Writes the whole frame as packed rows, one after the other, and returns the view of that copy.
 FrameView pack_frame(const FrameView& source, std::uint8_t* destination) noexcept;

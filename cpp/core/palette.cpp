@@ -85,7 +85,7 @@ const Palettizer::Palette& Palettizer::convert(const FrameView& frame, std::uint
     pixels_.reserve(static_cast<std::size_t>(frame.width) * frame.height);
     std::vector<std::uint8_t> row(static_cast<std::size_t>(frame.width) * frame.channels);
     for (int y = 0; y < frame.height; ++y) {
-        pack_row(frame, y, row.data());
+        pack_rows(frame, y, 1, frame.channels, row.data(), 0);
         for (const std::uint8_t* pixel = row.data(); pixel != row.data() + row.size(); pixel += frame.channels) {
             pixels_.push_back(frame.channels == 1 ? make_color(pixel[0], pixel[0], pixel[0])
                                                   : make_color(pixel[0], pixel[1], pixel[2]));

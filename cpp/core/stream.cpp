@@ -263,13 +263,14 @@ void Stream::complete() noexcept {
     }
     if (file_is_sound) {
         attempt([this] { encoder_->flush([this](AVPacket& packet) { file_->write(packet); }); });
-        attempt([this] { file_->finish(); });
     }
+    // One without frames is finished too, which removes it.
+    if (file_ && (file_is_sound || file_->num_packets() == 0)) attempt([this] { file_->finish(); });
     StreamResult result{config_.file.path, 0, 0, 0, 0};
     std::vector<std::uint8_t> bytes;
     if (file_) {
         result.num_frames = file_->num_packets();
-        result.path = file_->path();
+        if (file_->num_packets() > 0) result.path = file_->path();
         result.num_bytes = file_->num_bytes();
         bytes = file_->take_bytes();
     }

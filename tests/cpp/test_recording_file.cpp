@@ -190,3 +190,21 @@ TEST_CASE("recording file: what a file cannot say of its stream until it is deco
         CHECK(are_greys(decode(file.path()), 0, 50, 5, 6));
     }
 }
+
+TEST_CASE("recording file: without a frame nothing is left, and a file of that name stays as it was") {
+    const LogCapture quiet;
+    for (const std::string muxer : {"mp4", "matroska"}) {
+        const TemporaryFolder folder;
+        const Encoder encoder(mp4_config(), 64, 48, 1);
+        {
+            FileOutput older(folder / "video");
+            const std::uint8_t byte = 1;
+            REQUIRE(older.write_at(0, &byte, 1) == 1);
+        }
+        RecordingFile file({folder / "video", muxer, {}}, encoder.context());
+        file.finish();
+        CHECK(file.num_packets() == 0);
+        CHECK(folder.files() == Names{"video"});
+        CHECK(std::filesystem::file_size(folder / "video") == 1);
+    }
+}

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cerrno>
 #include <chrono>
 #include <string>
 #include <vector>
@@ -261,4 +262,20 @@ TEST_CASE("stream: bytes in memory can be taken once it is done, and once only")
     CHECK(static_cast<std::int64_t>(bytes.size()) == stream.result()->num_bytes);
     CHECK(bytes.size() > 100);
     CHECK(stream.take_bytes().empty());
+}
+
+TEST_CASE("stream: one that is given up is done, refuses frames, and lets go of those it had") {
+    Stream stream(config_of({}), budget);
+    SpentFrames spent;
+    Tokens tokens;
+    const GreyFrame frame(1);
+    for (int i = 0; i < 3; ++i) stream.enqueue(frame.view(), tokens.make());
+    stream.enqueue_copy(frame.view());
+    stream.give_up(spent, {ErrorKind::encode, EAGAIN, "start a worker thread", "the system refuses", {}, {}});
+    CHECK(tokens.are_all_back(spent));
+    CHECK(stream.wait_until_done(0ms));
+    CHECK(stream.failure()->code == EAGAIN);
+    CHECK(stream.stats().num_pending == 0);
+    CHECK(stream.stats().pending_bytes == 0);
+    CHECK(kind_of_refusal(stream, frame.view()) == ErrorKind::encode);
 }

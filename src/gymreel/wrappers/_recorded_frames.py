@@ -76,8 +76,13 @@ class RecordedFrames:
             FrameError: The frame cannot be part of this video.
             FFmpegError: Encoding or writing an earlier frame failed.
         """
-        self._open_writer().write_from(holder)
-        self._count_frame()
+        # Once a step, and mostly from cold caches: as few calls as can be.
+        writer = self._writer or self._open_writer()
+        writer.write_from(holder)
+        if self._num_frames == 0:
+            self._count_frame()
+        else:
+            self._num_frames += 1
 
     def extend(self, frames: Iterable[np.ndarray]) -> None:
         """Put frames at the end of the video, see :meth:`append`."""

@@ -346,7 +346,7 @@ class RecordVideo(
                     "expected type of frame returned by render to be a numpy array, "
                     f"got instead {type(holder[0])}"
                 )
-            self.recorded_frames.take(holder)
+            self._recorded_frames.take(holder)
         except GymreelError as error:
             self._fail_recording(error)
 
@@ -356,7 +356,7 @@ class RecordVideo(
             self._capture_frame()
         except GymreelError as error:  # From a subclass that appends to recorded_frames itself.
             self._fail_recording(error)
-        if self.recording and len(self.recorded_frames) > self.video_length:
+        if self.recording and len(self._recorded_frames) > self.video_length:
             self.stop_recording()
 
     def _make_writer(self, video_name: str) -> VideoWriter:
