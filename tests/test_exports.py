@@ -18,6 +18,7 @@ from gymreel import _core
 
 MODULES = [
     "gymreel",
+    "gymreel.config",
     "gymreel.encoders",
     "gymreel.errors",
     "gymreel.settings",

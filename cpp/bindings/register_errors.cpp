@@ -46,8 +46,8 @@ py::object make_exception(const ErrorInfo& info) {
 }  // namespace
 
 void register_errors(py::module_&) {
-    // NOLINTNEXTLINE(performance-unnecessary-value-param): pybind11 wants it so.
-    py::register_local_exception_translator([](std::exception_ptr error) {
+    // pybind11 wants it by value.
+    py::register_local_exception_translator([](std::exception_ptr error) {  // NOLINT(performance-*)
         try {
             std::rethrow_exception(error);
         } catch (const Error& known) {

@@ -14,6 +14,7 @@ import numpy as np
 from gymnasium import logger
 from gymnasium.core import ActType, ObsType, RenderFrame
 
+from gymreel.config import DEFAULT_MAX_PENDING_BYTES, WriterConfig
 from gymreel.errors import FrameTypeError, GymreelError
 from gymreel.triggers import capped_cubic
 from gymreel.wrappers._arguments import check_arguments, make_video_folder, video_metadata
@@ -22,7 +23,7 @@ from gymreel.wrappers._recorded_frames import (
     RecordedFrames,
     UnfinishedVideos,
 )
-from gymreel.writer import DEFAULT_MAX_PENDING_BYTES, VideoWriter, WriterConfig
+from gymreel.writer import VideoWriter
 
 __all__ = ["RecordVideo"]
 
