@@ -56,9 +56,9 @@ class Training:
 
 
 TRAININGS = {
-    "CartPole 600x400": Training("CartPole-v1", {}, 600, 200),
-    "Breakout 160x210": Training("ALE/Breakout-v5", {}, 800, 200),
-    "Ant 1280x720": Training("Ant-v5", {"width": 1280, "height": 720}, 25, 8),
+    "CartPole 600x400": Training("CartPole-v1", {}, 400, 200),
+    "Breakout 160x210": Training("ALE/Breakout-v5", {}, 600, 200),
+    "Ant 1280x720": Training("Ant-v5", {"width": 1280, "height": 720}, 12, 8),
 }
 
 
@@ -72,7 +72,7 @@ def measure(arguments: Arguments) -> Results:
             if not (arguments.wants_case(name) or arguments.wants_case(case)):
                 continue
             num_steps = arguments.pick(training.num_steps, training.num_steps_quick)
-            num_rounds = arguments.num_rounds(4, quick=1)
+            num_rounds = arguments.num_rounds(11, quick=1)
             try:
                 blocks = children.in_child(_train, training, placement, num_steps, num_rounds)
             except Exception as error:  # No MuJoCo, no OpenGL, no ROM: the others still count.

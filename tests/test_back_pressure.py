@@ -153,7 +153,7 @@ with StalledEncoder(folder / "stalled") as encoder:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT between processes")
-@pytest.mark.parametrize(("function", "numbers"), [("write_from", [1, 3]), ("close", [1])])
+@pytest.mark.parametrize(("function", "numbers"), [("write", [1, 3]), ("close", [1])])
 def test_ctrl_c_ends_a_call_that_waits_and_the_recording_can_go_on(
     tmp_path: Path, function: str, numbers: list[int]
 ) -> None:

@@ -2,6 +2,8 @@
 
 #include <pybind11/pybind11.h>
 
+#include <exception>
+
 namespace gymreel {
 
 // One function for each part of the module; module.cpp calls them in order.
@@ -10,5 +12,8 @@ void register_errors(pybind11::module_& module);
 void register_codecs(pybind11::module_& module);
 void register_stream(pybind11::module_& module);
 void register_engine(pybind11::module_& module);
+
+/// Raises in Python what C++ threw: what pybind11 does around its own functions, for those that it does not call.
+void set_python_error(const std::exception_ptr& error) noexcept;
 
 }  // namespace gymreel

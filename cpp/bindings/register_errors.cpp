@@ -3,7 +3,9 @@
 #include <core/error.hpp>
 
 #include <exception>
+#include <new>
 #include <string>
+#include <utility>
 
 namespace py = pybind11;
 
@@ -43,16 +45,38 @@ py::object make_exception(const ErrorInfo& info) {
     return type(decode(info.reason));
 }
 
+void raise(const Error& error) {
+    const py::object exception = make_exception(error.info());
+    PyErr_SetObject(py::type::of(exception).ptr(), exception.ptr());
+}
+
 }  // namespace
 
-void register_errors(py::module_&) {
-    // pybind11 wants it by value.
-    py::register_local_exception_translator([](std::exception_ptr error) {  // NOLINT(performance-*)
+void set_python_error(const std::exception_ptr& error) noexcept {
+    try {
         try {
             std::rethrow_exception(error);
         } catch (const Error& known) {
-            const py::object exception = make_exception(known.info());
-            PyErr_SetObject(py::type::of(exception).ptr(), exception.ptr());
+            raise(known);
+        }
+    } catch (py::error_already_set& raised) {
+        raised.restore();
+    } catch (const py::builtin_exception& raised) {
+        raised.set_error();
+    } catch (const std::bad_alloc&) {
+        PyErr_NoMemory();
+    } catch (const std::exception& unknown) {
+        PyErr_SetString(PyExc_RuntimeError, unknown.what());
+    }
+}
+
+void register_errors(py::module_&) {
+    // pybind11 wants it by value.
+    py::register_local_exception_translator([](std::exception_ptr error) {
+        try {
+            std::rethrow_exception(std::move(error));
+        } catch (const Error& known) {
+            raise(known);
         }
     });
 }

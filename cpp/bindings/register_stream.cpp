@@ -8,7 +8,10 @@
 #include <pybind11/stl.h>
 #include <pybind11/stl/filesystem.h>
 
+#include <atomic>
 #include <chrono>
+#include <exception>
+#include <memory>
 #include <optional>
 
 namespace py = pybind11;
@@ -45,8 +48,12 @@ void wait_interruptibly(Wait wait) {
 /// Python's hold on a stream. When the last one goes the stream finishes in the background.
 class StreamHandle {
 public:
-    explicit StreamHandle(StreamConfig config)
-        : generation_(Engine::generation()), stream_(Engine::instance().open(std::move(config))) {}
+    /// `copy`: whether to copy frames; nothing for those that somebody can still reach. `block`: wait for room.
+    StreamHandle(StreamConfig config, std::optional<bool> copy, bool block)
+        : copy_(copy),
+          block_(block),
+          generation_(Engine::generation()),
+          stream_(Engine::instance().open(std::move(config))) {}
 
     ~StreamHandle() {
         if (is_foreign()) {
@@ -66,15 +73,24 @@ public:
     /// False in a forked child: the stream is the parent's.
     bool belongs_here() const noexcept { return !is_foreign(); }
 
-    bool write(const py::list& holder, std::optional<bool> copy, bool block) {
+    /// Takes the one frame out of `holder`. False where it was dropped.
+    bool write(PyObject* holder) {
         const std::shared_ptr<Stream>& stream = own_stream();
         release_spent();
-        if (holder.size() != 1) throw py::value_error("holder must be a list of one frame");
-        const FrameView view = view_of(holder[0]);
-        const bool borrow = copy.has_value() ? !*copy : can_borrow(PyList_GET_ITEM(holder.ptr(), 0));
-        const auto frame = py::reinterpret_borrow<py::object>(PyList_GET_ITEM(holder.ptr(), 0));
-        if (PyList_SetSlice(holder.ptr(), 0, 1, nullptr) != 0) throw py::error_already_set();
-        return borrow ? write_borrowed(stream, view, frame, block) : write_copied(stream, view, block);
+        if (!PyList_Check(holder) || PyList_GET_SIZE(holder) != 1) {
+            throw py::type_error("holder must be a list of one frame");
+        }
+        PyObject* const held = PyList_GET_ITEM(holder, 0);
+        const FrameView view = view_of(held);
+        const bool borrow = copy_.has_value() ? !*copy_ : can_borrow(held);
+        const auto frame = py::reinterpret_borrow<py::object>(held);
+        if (PyList_SetSlice(holder, 0, 1, nullptr) != 0) throw py::error_already_set();
+        try {
+            return borrow ? write_borrowed(stream, view, frame) : write_copied(stream, view);
+        } catch (const Error& error) {
+            if (error.info().kind == ErrorKind::encode || error.info().kind == ErrorKind::output) is_told_ = true;
+            throw;
+        }
     }
 
     void finish() {
@@ -88,9 +104,11 @@ public:
         wait_interruptibly([&](auto interval) { return stream->wait_until_done(interval); });
     }
 
-    void raise_failure() const {
+    /// Raises the failure of the stream unless this or write() has done so.
+    void raise_untold_failure() {
         if (is_foreign()) return;
-        if (const std::optional<ErrorInfo> failure = stream_->failure()) throw Error(*failure);
+        const std::optional<ErrorInfo> failure = stream_->failure();
+        if (failure && !is_told_.exchange(true)) throw Error(*failure);
     }
 
     py::object result() const {
@@ -128,9 +146,9 @@ private:
 
     /// Tries to write until it worked. False where there was no room and the caller would rather go on without.
     template <typename Write>
-    static bool write_when_room(const std::shared_ptr<Stream>& stream, const FrameView& view, bool block, Write write) {
+    bool write_when_room(const std::shared_ptr<Stream>& stream, const FrameView& view, Write write) const {
         while (!write()) {
-            if (!block) {
+            if (!block_) {
                 stream->count_dropped();
                 return false;
             }
@@ -139,24 +157,57 @@ private:
         return true;
     }
 
-    static bool write_borrowed(const std::shared_ptr<Stream>& stream, const FrameView& view, py::object frame,
-                               bool block) {
+    bool write_borrowed(const std::shared_ptr<Stream>& stream, const FrameView& view, py::object frame) const {
         const bool taken =
-            write_when_room(stream, view, block, [&] { return Engine::instance().write(stream, view, frame.ptr()); });
+            write_when_room(stream, view, [&] { return Engine::instance().write(stream, view, frame.ptr()); });
         if (taken) frame.release();  // The token is the stream's now, until release_spent().
         return taken;
     }
 
-    static bool write_copied(const std::shared_ptr<Stream>& stream, const FrameView& view, bool block) {
-        return write_when_room(stream, view, block, [&] {
+    bool write_copied(const std::shared_ptr<Stream>& stream, const FrameView& view) const {
+        return write_when_room(stream, view, [&] {
             const py::gil_scoped_release no_gil;
             return Engine::instance().write_copy(stream, view);
         });
     }
 
+    std::optional<bool> copy_;
+    bool block_;
     unsigned generation_;
     std::shared_ptr<Stream> stream_;
+    std::atomic<bool> is_told_{false};  // That the stream has failed.
 };
+
+using SharedHandle = std::shared_ptr<StreamHandle>;
+
+SharedHandle* handle_in(PyObject* capsule) {
+    return static_cast<SharedHandle*>(PyCapsule_GetPointer(capsule, nullptr));
+}
+
+/// StreamHandle::write() as CPython calls it.
+PyObject* call_write(PyObject* capsule, PyObject* holder) noexcept {
+    try {
+        return PyBool_FromLong(static_cast<long>((*handle_in(capsule))->write(holder)));
+    } catch (...) {
+        set_python_error(std::current_exception());
+        return nullptr;
+    }
+}
+
+/// StreamHandle::write() as a function of CPython's own kind, which keeps the stream. A method of pybind11's has to find
+/// the types of what it is called with; from cold caches that takes as long as everything else in a write.
+py::object write_function(const SharedHandle& handle) {
+    static PyMethodDef definition{"write", &call_write, METH_O,
+                                  "Take the one frame out of a list and queue it; False where it was dropped."};
+    const auto let_go = [](PyObject* capsule) { const std::unique_ptr<SharedHandle> last(handle_in(capsule)); };
+    auto shared = std::make_unique<SharedHandle>(handle);
+    const auto capsule = py::reinterpret_steal<py::object>(PyCapsule_New(shared.get(), nullptr, let_go));
+    if (!capsule) throw py::error_already_set();
+    [[maybe_unused]] const auto* const capsules_own = shared.release();
+    auto function = py::reinterpret_steal<py::object>(PyCFunction_New(&definition, capsule.ptr()));
+    if (!function) throw py::error_already_set();
+    return function;
+}
 
 /// Completes every recording of this process and ends the worker threads.
 void finish_all() {
@@ -173,24 +224,25 @@ void finish_all() {
 }  // namespace
 
 void register_stream(py::module_& module) {
-    py::class_<StreamHandle>(module, "Stream")
+    py::class_<StreamHandle, SharedHandle>(module, "Stream")
         .def(py::init([](const std::optional<std::filesystem::path>& path, std::string muxer, std::string encoder,
                          std::string pixel_format, std::pair<int, int> fps, Options options, Metadata metadata,
-                         std::size_t max_pending_bytes) {
+                         std::optional<bool> copy, std::size_t max_pending_bytes, bool block) {
                  StreamConfig config;
                  config.encoder = {std::move(encoder), std::move(pixel_format), fps.first,
                                    fps.second,         std::move(options),      false};
                  config.file = {path.value_or(std::filesystem::path()), std::move(muxer), std::move(metadata)};
                  config.max_pending_bytes = max_pending_bytes;
-                 return std::make_unique<StreamHandle>(std::move(config));
+                 return std::make_shared<StreamHandle>(std::move(config), copy, block);
              }),
              py::kw_only(), py::arg("path").none(true), py::arg("muxer"), py::arg("encoder"), py::arg("pixel_format"),
-             py::arg("fps"), py::arg("options"), py::arg("metadata"), py::arg("max_pending_bytes"))
-        .def("write", &StreamHandle::write, py::arg("holder"), py::arg("copy").none(true), py::arg("block"))
+             py::arg("fps"), py::arg("options"), py::arg("metadata"), py::arg("copy").none(true),
+             py::arg("max_pending_bytes"), py::arg("block"))
+        .def("write_function", &write_function)
         .def("belongs_here", &StreamHandle::belongs_here)
         .def("finish", &StreamHandle::finish)
         .def("wait", &StreamHandle::wait)
-        .def("raise_failure", &StreamHandle::raise_failure)
+        .def("raise_untold_failure", &StreamHandle::raise_untold_failure)
         .def("result", &StreamHandle::result)
         .def("take_bytes", &StreamHandle::take_bytes)
         .def("stats", &StreamHandle::stats);

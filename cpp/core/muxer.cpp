@@ -39,8 +39,7 @@ Muxer::Muxer(Output& output, const MuxerConfig& config, const AVCodecParameters&
     if (track == nullptr) throw std::bad_alloc();
     check(avcodec_parameters_copy(track->codecpar, &stream), "describe the stream", ErrorKind::output);
     track->codecpar->codec_tag = 0;
-    const bool is_mp4 = config.muxer == "mp4" || config.muxer == "mov";
-    if (is_mp4 && stream.codec_id == AV_CODEC_ID_HEVC) {
+    if (is_mp4(config.muxer) && stream.codec_id == AV_CODEC_ID_HEVC) {
         track->codecpar->codec_tag = MKTAG('h', 'v', 'c', '1');  // Apple's players know HEVC by this tag only.
     }
     track->time_base = time_base;

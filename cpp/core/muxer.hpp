@@ -32,6 +32,9 @@ public:
     Muxer(const Muxer&) = delete;
     Muxer& operator=(const Muxer&) = delete;
 
+    /// True for mp4 and mov: one format, an index apart from the frames.
+    static bool is_mp4(const std::string& muxer) noexcept { return muxer == "mp4" || muxer == "mov"; }
+
     /// True where codec parameters belong into the header of this container.
     static bool wants_global_header(const std::string& muxer);
 

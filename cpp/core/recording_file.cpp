@@ -23,7 +23,7 @@ void remove_quietly(const std::filesystem::path& path) noexcept {
 
 MuxerConfig partial_config(const FileConfig& config, AVRational frame_rate) {
     MuxerConfig result{config.muxer, {}, config.metadata, true};
-    if (config.muxer == "mp4" || config.muxer == "mov") {
+    if (Muxer::is_mp4(config.muxer)) {
         result.options = {{"movflags", "frag_keyframe+empty_moov+default_base_moof+use_metadata_tags"},
                           {"frag_duration", fragment_microseconds}};
     } else if (config.muxer == "matroska" || config.muxer == "webm") {
@@ -90,7 +90,7 @@ void RecordingFile::finish() {
     }
     muxer_->finish();
     muxer_.reset();
-    if (is_rewritten()) {
+    if (Muxer::is_mp4(config_.muxer)) {
         rewrite();
     } else {
         publish(std::move(output_), current_path_);

@@ -51,7 +51,6 @@ public:
 private:
     /// A new output: a hidden file beside the target that did not exist yet, or memory.
     std::unique_ptr<Output> create_output(const char* suffix, std::filesystem::path& path) const;
-    bool is_rewritten() const noexcept { return config_.muxer == "mp4" || config_.muxer == "mov"; }
     void rewrite();
     void adopt_extradata(const AVCodecParameters& written);
     void publish(std::unique_ptr<Output> output, const std::filesystem::path& path);

@@ -110,7 +110,9 @@ class WriterConfig:
             fps=(self.fps.numerator, self.fps.denominator),
             options=list(self.options),
             metadata=_check_metadata(metadata),
+            copy=self.copy,
             max_pending_bytes=self.max_pending_bytes,
+            block=self.block,
         )
 
 

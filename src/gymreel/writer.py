@@ -8,7 +8,7 @@ import sys
 import warnings
 import weakref
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -27,10 +27,8 @@ from gymreel.config import (
 )
 from gymreel.errors import (
     ConfigError,
-    FrameError,
     GymreelError,
     GymreelWarning,
-    WriterClosedError,
 )
 
 __all__ = ["Recording", "VideoWriter", "WriterStats", "encode"]
@@ -125,6 +123,15 @@ class VideoWriter:
         OutputError: The folder cannot be made, or ``path`` is a folder.
     """
 
+    write_from: Callable[[list[NDArray[np.uint8]]], bool]
+    """Take the one frame out of a list and queue it; False where it was dropped.
+
+    As ``write()``, for a caller that holds the frame nowhere else:
+    ``writer.write_from([env.render()])`` lets the pixels be borrowed on every Python version. The
+    list is empty afterwards. This is the native function itself: between the steps of a slow
+    environment the caches go cold, and each Python call more is then a tenth of what a step costs.
+    """
+
     def __init__(
         self,
         path: str | os.PathLike[str],
@@ -172,8 +179,8 @@ class VideoWriter:
         """The file that appears when the recording is complete."""
         self._config = config
         self._closed = False
-        self._failure_is_told = False
         self._stream = config.open_stream(path, metadata)
+        self.write_from = self._stream.write_function()
         _report_abandoned()
         _live.add(self)
 
@@ -196,21 +203,6 @@ class VideoWriter:
         del frame  # A local variable here would look like somebody else who can reach the pixels.
         self.write_from(holder)
 
-    def write_from(self, holder: list[NDArray[np.uint8]]) -> None:
-        """Take the one frame out of ``holder`` and queue it.
-
-        As ``write()``, for a caller that holds the frame nowhere else:
-        ``writer.write_from([env.render()])`` lets the pixels be borrowed on every Python version.
-        The list is empty afterwards.
-        """
-        try:
-            self._stream.write(holder, self._config.copy, self._config.block)
-        except FrameError:
-            raise
-        except GymreelError as error:
-            self._failure_is_told |= not isinstance(error, WriterClosedError)
-            raise
-
     def finish(self) -> None:
         """Take no more frames and return at once; the file completes in the background."""
         self._closed = True
@@ -225,9 +217,7 @@ class VideoWriter:
         result = self._stream.result()
         if result is None:
             return None
-        if not self._failure_is_told:
-            self._failure_is_told = True  # Or there is none.
-            self._stream.raise_failure()
+        self._stream.raise_untold_failure()
         path, num_frames, num_bytes, width, height = result
         return Recording(
             path=path,
@@ -286,7 +276,7 @@ class VideoWriter:
         if stream is None:
             return  # The constructor raised.
         stream.finish()
-        if not self._failure_is_told and stream.belongs_here():
+        if stream.belongs_here():
             _abandoned.append(stream)
 
     def __repr__(self) -> str:
@@ -312,11 +302,12 @@ def encode(frames: Iterable[NDArray[np.uint8]], *, suffix: str = ".mp4", **setti
     metadata = settings.pop("metadata", None)
     config = WriterConfig.check(suffix, **settings)
     stream = config.open_stream(None, metadata)
+    write_from = stream.write_function()
     for frame in frames:
-        stream.write([frame], config.copy, config.block)
+        write_from([frame])
     stream.finish()
     stream.wait()
-    stream.raise_failure()
+    stream.raise_untold_failure()
     encoded = stream.take_bytes()
     if not encoded:
         raise ConfigError("frames is empty: a video needs at least one frame")
@@ -347,7 +338,7 @@ def _report_abandoned() -> None:
             _abandoned.append(stream)
             continue
         try:
-            stream.raise_failure()
+            stream.raise_untold_failure()
         except GymreelError as error:
             _say(f"a recording failed: {error}")
 

@@ -24,6 +24,9 @@ class NotRecordingError(GymreelError, RuntimeError, AssertionError):
     """
 
 
+_NOT_RECORDING = "nothing is being recorded: start_recording was not called"
+
+
 class RecordedFrames:
     """Stands where Gymnasium's ``RecordVideo`` has its list of frames, and holds none of them.
 
@@ -31,24 +34,22 @@ class RecordedFrames:
     is appended goes into the video file. It cannot be taken out again.
     """
 
-    __slots__ = ("_num_frames", "_unfinished", "_writer")
+    __slots__ = ("_writer", "num_frames", "write_from")
 
-    def __init__(
-        self, writer: VideoWriter | None = None, unfinished: UnfinishedVideos | None = None
-    ) -> None:
+    def __init__(self, writer: VideoWriter | None = None) -> None:
         """Start without frames.
 
         Args:
             writer: Where the frames go; None while nothing is being recorded.
-            unfinished: Who looks after the file once it has a frame.
         """
         self._writer = writer
-        self._unfinished = unfinished
-        self._num_frames = 0
+        self.write_from = _refuse if writer is None else writer.write_from
+        """The writer's function of that name, for who counts the frame in ``num_frames``."""
+        self.num_frames = 0
 
     def __len__(self) -> int:
         """Count the frames of the current recording."""
-        return self._num_frames
+        return self.num_frames
 
     def append(self, frame: np.ndarray) -> None:
         """Put one frame at the end of the video.
@@ -62,27 +63,7 @@ class RecordedFrames:
             FFmpegError: Encoding or writing an earlier frame failed.
         """
         self._open_writer().write(frame)
-        self._count_frame()
-
-    def take(self, holder: list[np.ndarray]) -> None:
-        """Put the one frame in ``holder`` at the end of the video, without a copy if it is safe.
-
-        Args:
-            holder: A list of one frame, empty afterwards. The frame is borrowed when nothing but
-                the list leads to its memory, so no variable may hold it.
-
-        Raises:
-            NotRecordingError: Nothing is being recorded.
-            FrameError: The frame cannot be part of this video.
-            FFmpegError: Encoding or writing an earlier frame failed.
-        """
-        # Once a step, and mostly from cold caches: as few calls as can be.
-        writer = self._writer or self._open_writer()
-        writer.write_from(holder)
-        if self._num_frames == 0:
-            self._count_frame()
-        else:
-            self._num_frames += 1
+        self.num_frames += 1
 
     def extend(self, frames: Iterable[np.ndarray]) -> None:
         """Put frames at the end of the video, see :meth:`append`."""
@@ -105,7 +86,7 @@ class RecordedFrames:
 
     def finish(self) -> None:
         """Take no more frames and let the file complete in the background."""
-        if self._num_frames and self._writer is not None:
+        if self._writer is not None:
             self._writer.finish()
 
     def __iter__(self) -> NoReturn:
@@ -126,17 +107,16 @@ class RecordedFrames:
     def __repr__(self) -> str:
         """Say how many frames went where."""
         where = "not recording" if self._writer is None else f"in {self._writer.path}"
-        return f"<{self._num_frames} recorded frames, {where}>"
+        return f"<{self.num_frames} recorded frames, {where}>"
 
     def _open_writer(self) -> VideoWriter:
         if self._writer is None:
-            raise NotRecordingError("nothing is being recorded: start_recording was not called")
+            raise NotRecordingError(_NOT_RECORDING)
         return self._writer
 
-    def _count_frame(self) -> None:
-        if not self._num_frames and self._writer is not None and self._unfinished is not None:
-            self._unfinished.add(self._writer)
-        self._num_frames += 1
+
+def _refuse(holder: list[np.ndarray]) -> NoReturn:
+    raise NotRecordingError(_NOT_RECORDING)
 
 
 class UnfinishedVideos:
@@ -186,7 +166,7 @@ class UnfinishedVideos:
             else:
                 if recording is None:
                     continue
-                if announce and recording.path == writer.path:
+                if announce and recording.num_frames > 0 and recording.path == writer.path:
                     print(f"Saved {recording.path}: {recording.num_frames} frames")
             self._writers.remove(writer)
 

@@ -302,7 +302,9 @@ class RecordVideo(
         self.recording = True
         self._video_name = video_name
         try:
-            self._recorded_frames = RecordedFrames(self._make_writer(video_name), self._unfinished)
+            writer = self._make_writer(video_name)
+            self._recorded_frames = RecordedFrames(writer)
+            self._unfinished.add(writer)
         except GymreelError as error:
             self._fail_recording(error)
         except BaseException:  # Ctrl-C, say: nothing was started.
@@ -332,22 +334,25 @@ class RecordVideo(
         # can tell whether it may borrow the memory instead of copying it.
         holder: list[Any] = [self.env.render()]
         if isinstance(holder[0], list):
-            frames = holder[0]
-            if not frames:
+            rendered = holder[0]
+            if not rendered:
                 logger.warn(
                     "No frame was captured for the video: the environment's render() had been "
                     "called just before and left none."
                 )
                 return
-            self.render_history += frames
-            holder = [frames[-1]]
+            self.render_history += rendered
+            holder = [rendered[-1]]
         try:
             if not isinstance(holder[0], np.ndarray):
                 raise FrameTypeError(
                     "expected type of frame returned by render to be a numpy array, "
                     f"got instead {type(holder[0])}"
                 )
-            self._recorded_frames.take(holder)
+            # Once a step, and mostly from cold caches: as few calls as can be.
+            frames = self._recorded_frames
+            frames.write_from(holder)
+            frames.num_frames += 1
         except GymreelError as error:
             self._fail_recording(error)
 
@@ -357,7 +362,7 @@ class RecordVideo(
             self._capture_frame()
         except GymreelError as error:  # From a subclass that appends to recorded_frames itself.
             self._fail_recording(error)
-        if self.recording and len(self._recorded_frames) > self.video_length:
+        if self.recording and self._recorded_frames.num_frames > self.video_length:
             self.stop_recording()
 
     def _make_writer(self, video_name: str) -> VideoWriter:
