@@ -21,12 +21,20 @@ MODULES = [
     "gymreel.config",
     "gymreel.encoders",
     "gymreel.errors",
+    "gymreel.recovery",
     "gymreel.settings",
     "gymreel.triggers",
     "gymreel.writer",
     "gymreel.wrappers",
 ]
-OFFERED_AT_THE_TOP = {"gymreel.errors", "gymreel.encoders", "gymreel.settings", "gymreel.writer"}
+OFFERED_AT_THE_TOP = {
+    "gymreel.errors",
+    "gymreel.encoders",
+    "gymreel.recovery",
+    "gymreel.settings",
+    "gymreel.writer",
+}
+NOT_OFFERED = {"DEFAULT_MAX_PENDING_BYTES", "find_interrupted"}
 
 
 def _load(name: str) -> ModuleType:
@@ -55,14 +63,14 @@ def test_every_name_in_all_exists_and_is_sorted_and_documented(name: str) -> Non
 @pytest.mark.parametrize("name", sorted(OFFERED_AT_THE_TOP))
 def test_the_package_offers_the_same_objects_as_its_modules(name: str) -> None:
     module = _load(name)
-    for exported in set(module.__all__) - {"DEFAULT_MAX_PENDING_BYTES"}:
+    for exported in set(module.__all__) - NOT_OFFERED:
         assert exported in gymreel.__all__
         assert getattr(gymreel, exported) is getattr(module, exported)
 
 
 def test_the_package_offers_nothing_else() -> None:
     offered = {name for module in OFFERED_AT_THE_TOP for name in _load(module).__all__}
-    offered -= {"DEFAULT_MAX_PENDING_BYTES"}
+    offered -= NOT_OFFERED
     assert set(gymreel.__all__) == offered | {"__version__", "triggers"}
     assert gymreel.triggers is _load("gymreel.triggers")
 
@@ -75,7 +83,10 @@ def test_every_public_method_has_a_docstring(owner: type) -> None:
         assert inspect.getdoc(inspect.getattr_static(owner, name)), name
 
 
-@pytest.mark.parametrize("owner", [gymreel.Recording, gymreel.WriterStats, gymreel.CodecInfo])
+@pytest.mark.parametrize(
+    "owner",
+    [gymreel.Recording, gymreel.RecoveredRecording, gymreel.WriterStats, gymreel.CodecInfo],
+)
 def test_every_attribute_of_a_record_is_documented(owner: type) -> None:
     text = inspect.getdoc(owner) or ""
     for name in owner.__annotations__:

@@ -14,4 +14,5 @@ PYBIND11_MODULE(_core, module) {
     gymreel::register_codecs(module);
     gymreel::register_stream(module);
     gymreel::register_engine(module);
+    gymreel::register_recovery(module);
 }

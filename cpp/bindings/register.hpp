@@ -12,6 +12,7 @@ void register_errors(pybind11::module_& module);
 void register_codecs(pybind11::module_& module);
 void register_stream(pybind11::module_& module);
 void register_engine(pybind11::module_& module);
+void register_recovery(pybind11::module_& module);
 
 /// Raises in Python what C++ threw: what pybind11 does around its own functions, for those that it does not call.
 void set_python_error(const std::exception_ptr& error) noexcept;

@@ -93,6 +93,8 @@ public:
         }
     }
 
+    void add_metadata(const Metadata& entries) { own_stream()->add_metadata(entries); }
+
     void finish() {
         if (is_foreign()) return;
         Engine::instance().finish(stream_);
@@ -227,18 +229,20 @@ void register_stream(py::module_& module) {
     py::class_<StreamHandle, SharedHandle>(module, "Stream")
         .def(py::init([](const std::optional<std::filesystem::path>& path, std::string muxer, std::string encoder,
                          std::string pixel_format, std::pair<int, int> fps, Options options, Metadata metadata,
-                         std::optional<bool> copy, std::size_t max_pending_bytes, bool block) {
+                         std::optional<bool> copy, std::size_t max_pending_bytes, bool block, bool check_borrowed) {
                  StreamConfig config;
                  config.encoder = {std::move(encoder), std::move(pixel_format), fps.first,
                                    fps.second,         std::move(options),      false};
                  config.file = {path.value_or(std::filesystem::path()), std::move(muxer), std::move(metadata)};
                  config.max_pending_bytes = max_pending_bytes;
+                 config.check_borrowed = check_borrowed;
                  return std::make_shared<StreamHandle>(std::move(config), copy, block);
              }),
              py::kw_only(), py::arg("path").none(true), py::arg("muxer"), py::arg("encoder"), py::arg("pixel_format"),
              py::arg("fps"), py::arg("options"), py::arg("metadata"), py::arg("copy").none(true),
-             py::arg("max_pending_bytes"), py::arg("block"))
+             py::arg("max_pending_bytes"), py::arg("block"), py::arg("check_borrowed"))
         .def("write_function", &write_function)
+        .def("add_metadata", &StreamHandle::add_metadata, py::arg("entries"))
         .def("belongs_here", &StreamHandle::belongs_here)
         .def("finish", &StreamHandle::finish)
         .def("wait", &StreamHandle::wait)

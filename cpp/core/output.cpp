@@ -12,12 +12,17 @@ extern "C" {
 #include <cstring>
 #include <limits>
 #include <new>
+#include <string>
+#include <system_error>
+#include <utility>
 
 #include <fcntl.h>
 #ifdef _WIN32
 #include <io.h>
 #include <sys/stat.h>
 #else
+#include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #endif
 
@@ -26,9 +31,16 @@ namespace {
 
 #ifdef _WIN32
 
-int open_new(const std::filesystem::path& path) {
-    return _wopen(path.c_str(), _O_RDWR | _O_CREAT | _O_EXCL | _O_BINARY | _O_NOINHERIT, _S_IREAD | _S_IWRITE);
+// A file that is open can be neither renamed nor removed, which is all that the lock is for elsewhere.
+constexpr bool open_files_can_be_renamed = false;
+
+int open_file(const std::filesystem::path& path, FileOutput::Open how) {
+    const int creation = how == FileOutput::Open::create ? _O_CREAT | _O_EXCL : 0;
+    return _wopen(path.c_str(), _O_RDWR | _O_BINARY | _O_NOINHERIT | creation, _S_IREAD | _S_IWRITE);
 }
+bool take(int) { return true; }
+int sync_folder(const std::filesystem::path&) { return 0; }
+std::int64_t size_of(int descriptor) { return _filelengthi64(descriptor); }
 int close_file(int descriptor) { return _close(descriptor); }
 int sync_file(int descriptor) { return _commit(descriptor); }
 int read_some(int descriptor, std::int64_t position, std::uint8_t* buffer, int size) {
@@ -40,9 +52,32 @@ int write_some(int descriptor, std::int64_t position, const std::uint8_t* buffer
 
 #else
 
-int open_new(const std::filesystem::path& path) {
+constexpr bool open_files_can_be_renamed = true;
+
+int open_file(const std::filesystem::path& path, FileOutput::Open how) {
     constexpr int permissions = 0666;  // The umask takes away what it must.
-    return ::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, permissions);
+    const int creation = how == FileOutput::Open::create ? O_CREAT | O_EXCL : O_NOFOLLOW;
+    return ::open(path.c_str(), O_RDWR | O_CLOEXEC | creation, permissions);
+}
+
+/// Locks the file. False where somebody else has it, or had it and has removed it meanwhile.
+bool take(int descriptor) {
+    if (::flock(descriptor, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK) return false;
+    struct stat status {};
+    return ::fstat(descriptor, &status) < 0 || status.st_nlink > 0;
+}
+
+int sync_folder(const std::filesystem::path& folder) {
+    const int descriptor = ::open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (descriptor < 0) return 0;  // A folder that we may write to and not read.
+    const int error = ::fsync(descriptor) < 0 ? errno : 0;
+    ::close(descriptor);
+    return error;
+}
+
+std::int64_t size_of(int descriptor) {
+    struct stat status {};
+    return ::fstat(descriptor, &status) < 0 ? 0 : status.st_size;
 }
 int close_file(int descriptor) { return ::close(descriptor); }
 int sync_file(int descriptor) { return ::fsync(descriptor); }
@@ -55,14 +90,42 @@ int write_some(int descriptor, std::int64_t position, const std::uint8_t* buffer
 
 #endif
 
-}  // namespace
-
-FileOutput::FileOutput(const std::filesystem::path& path) : descriptor_(open_new(path)) {
-    if (descriptor_ < 0) check(AVERROR(errno), "open the output file", ErrorKind::output);
+void check_sync(int error, const char* operation) {
+    // Pipes and some network file systems cannot sync; that is no loss.
+    if (error != 0 && error != EINVAL && error != ENOTSUP) check(AVERROR(error), operation, ErrorKind::output);
 }
 
-FileOutput::~FileOutput() {
-    if (descriptor_ >= 0) close_file(descriptor_);
+}  // namespace
+
+FileOutput::FileOutput(std::filesystem::path path, Open how) : path_(std::move(path)), descriptor_(-1) {
+    descriptor_ = open_file(path_, how);
+    if (descriptor_ < 0) check(AVERROR(errno), "open the output file", ErrorKind::output);
+    if (!take(descriptor_)) {
+        close();
+        check(AVERROR(how == Open::create ? EEXIST : EBUSY), "lock the output file", ErrorKind::output);
+    }
+    size_ = size_of(descriptor_);
+}
+
+FileOutput::~FileOutput() { close(); }
+
+std::unique_ptr<FileOutput> FileOutput::create_beside(const std::filesystem::path& target, const char* suffix) {
+    constexpr int max_attempts = 1000;
+    for (int attempt = 1;; ++attempt) {
+        std::filesystem::path name = ".";
+        name += target.filename();
+        name += suffix;
+        if (attempt > 1) name += "-" + std::to_string(attempt);
+        try {
+            return std::make_unique<FileOutput>(target.parent_path() / name, Open::create);
+        } catch (const Error& error) {
+            if (error.info().code != EEXIST || attempt == max_attempts) throw;
+        }
+    }
+}
+
+void FileOutput::close() noexcept {
+    if (descriptor_ >= 0) close_file(std::exchange(descriptor_, -1));
 }
 
 int FileOutput::read_at(std::int64_t position, std::uint8_t* buffer, int size) noexcept {
@@ -86,17 +149,27 @@ int FileOutput::write_at(std::int64_t position, const std::uint8_t* buffer, int 
     return written;
 }
 
-void FileOutput::sync_and_close() {
-    const int descriptor = std::exchange(descriptor_, -1);
-    const int sync_error = sync_file(descriptor) < 0 ? errno : 0;
-    const int close_error = close_file(descriptor) < 0 ? errno : 0;
-    // Pipes and some network file systems cannot sync; that is no loss.
-    if (sync_error != 0 && sync_error != EINVAL && sync_error != ENOTSUP) {
-        check(AVERROR(sync_error), "sync the output file", ErrorKind::output);
-    }
+void FileOutput::publish(const std::filesystem::path& target) {
+    check_sync(sync_file(descriptor_) < 0 ? errno : 0, "sync the output file");
+    if (!open_files_can_be_renamed) close();
+    std::error_code error;
+    std::filesystem::rename(path_, target, error);
+    if (error) check(AVERROR(error.value()), "rename the complete file", ErrorKind::output);
+    path_ = target;
+    const int sync_error = sync_folder(target.parent_path());
+    // The lock lasts until the file has its name: nobody must take it for a leftover.
+    const int close_error = descriptor_ >= 0 && close_file(std::exchange(descriptor_, -1)) < 0 ? errno : 0;
+    check_sync(sync_error, "sync the folder");
     if (close_error != 0 && close_error != EINTR) {
         check(AVERROR(close_error), "close the output file", ErrorKind::output);
     }
+}
+
+void FileOutput::discard() noexcept {
+    if (!open_files_can_be_renamed) close();
+    std::error_code ignored;
+    std::filesystem::remove(path_, ignored);
+    close();
 }
 
 int MemoryOutput::read_at(std::int64_t position, std::uint8_t* buffer, int size) noexcept {

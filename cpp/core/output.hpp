@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <memory>
 #include <vector>
 
 namespace gymreel {
@@ -27,30 +28,63 @@ public:
 
     /// Bytes from the start to the furthest byte written.
     virtual std::int64_t size() const noexcept = 0;
+
+    /// Where the bytes are; empty for memory.
+    virtual const std::filesystem::path& path() const noexcept { return no_path_; }
+
+    /// Makes the bytes last under the name `target`; see FileOutput.
+    virtual void publish(const std::filesystem::path& /*target*/) {}
+
+    /// Nobody wants the bytes any more.
+    virtual void discard() noexcept {}
+
+private:
+    std::filesystem::path no_path_;
 };
 
 /// A file of our own descriptor: FFmpeg's file protocol buffers, reports a full disk late, and would take a path such
 /// as "http://…" or "concat:…" for a protocol.
 ///
-/// Ownership: owns the descriptor.
+/// While it is open it is locked (flock), which is how others tell a file that somebody works on from what a dead
+/// process has left. A lock that the file system does not have is done without.
+///
+/// Ownership: owns the descriptor, and with it the lock.
 class FileOutput final : public Output {
 public:
-    /// Creates the file, which must not exist yet.
+    enum class Open {
+        create,   ///< The file must not exist.
+        leftover  ///< The file must exist, and nobody else have it open.
+    };
+
+    /// Errors: Error (output), with the code EEXIST or EBUSY where the file is not as `how` says.
+    FileOutput(std::filesystem::path path, Open how);
+    ~FileOutput() override;
+
+    /// Creates the hidden file `.NAME` + `suffix` beside a target of that name, or `.NAME` + `suffix` + "-2" and so on:
+    /// a file of the first name may be what a crash left, or another recording under way.
     ///
     /// Errors: Error (output).
-    explicit FileOutput(const std::filesystem::path& path);
-    ~FileOutput() override;
+    static std::unique_ptr<FileOutput> create_beside(const std::filesystem::path& target, const char* suffix);
 
     int read_at(std::int64_t position, std::uint8_t* buffer, int size) noexcept override;
     int write_at(std::int64_t position, const std::uint8_t* buffer, int size) noexcept override;
     std::int64_t size() const noexcept override { return size_; }
 
-    /// Waits until the bytes are on the disk and closes the file.
+    const std::filesystem::path& path() const noexcept override { return path_; }
+
+    /// Waits until the bytes are on the disk, gives the file the name `target`, which one that has it loses, waits
+    /// until that is on the disk too, and closes the file. Once renamed, path() is `target`.
     ///
     /// Errors: Error (output): some file systems report a failed write only here.
-    void sync_and_close();
+    void publish(const std::filesystem::path& target) override;
+
+    /// Removes the file and closes it. One that cannot be removed does no harm.
+    void discard() noexcept override;
 
 private:
+    void close() noexcept;
+
+    std::filesystem::path path_;
     int descriptor_;
     std::int64_t size_ = 0;
 };

@@ -6,6 +6,7 @@
 #include <list>
 #include <memory>
 #include <mutex>
+#include <optional>
 
 namespace gymreel {
 
@@ -25,6 +26,7 @@ struct PendingFrame {
     OwnerToken owner = nullptr;  ///< Null where `copy` holds the pixels.
     FrameBuffer copy;
     std::size_t num_bytes = 0;
+    std::optional<std::uint64_t> checksum;  ///< Of borrowed pixels, where the stream checks them.
 };
 
 /// Frames change hands by splicing list nodes, which cannot fail.

@@ -17,8 +17,8 @@ struct FileConfig {
 /// One recording on its way to a file: packets go into a hidden partial file that can be read at any moment, and
 /// finish() turns it into one complete file under its own name, atomically.
 ///
-/// mp4 and mov are fragmented while they grow and rewritten in one piece, index first, at the end. Other containers
-/// are readable as they grow and only get their trailer.
+/// Containers are written so that they can be read as they grow, mp4 in fragments, and copied into one piece at the end:
+/// with its index, and with the metadata that is known only then.
 ///
 /// Thread: one at a time.
 /// Errors: Error (output). The partial file is removed only when the complete one is in its place, so destroying this
@@ -35,33 +35,29 @@ public:
 
     /// Completes the recording. Without any packet there is nothing to complete: the file is removed, and one that has
     /// the name already stays. Called at most once.
-    void finish();
+    ///
+    /// `metadata`: what is known only now, beside the entries of the FileConfig.
+    void finish(const Metadata& metadata);
 
     /// One for each frame.
     std::uint64_t num_packets() const noexcept { return num_packets_; }
 
     /// Where the bytes are: the partial file until finish() has succeeded, then `config.path`.
-    const std::filesystem::path& path() const noexcept { return current_path_; }
+    const std::filesystem::path& path() const noexcept { return output_->path(); }
 
-    std::int64_t num_bytes() const noexcept { return output_ ? output_->size() : num_bytes_; }
+    std::int64_t num_bytes() const noexcept { return output_->size(); }
 
     /// The complete recording, where it stays in memory.
     std::vector<std::uint8_t> take_bytes();
 
 private:
     /// A new output: a hidden file beside the target that did not exist yet, or memory.
-    std::unique_ptr<Output> create_output(const char* suffix, std::filesystem::path& path) const;
-    void rewrite();
-    void adopt_extradata(const AVCodecParameters& written);
-    void publish(std::unique_ptr<Output> output, const std::filesystem::path& path);
+    std::unique_ptr<Output> create_output(const char* suffix) const;
 
     FileConfig config_;
-    AVRational frame_rate_;
     CodecParametersPtr parameters_;
-    std::filesystem::path current_path_;
     std::unique_ptr<Output> output_;
     std::unique_ptr<Muxer> muxer_;
-    std::int64_t num_bytes_ = 0;
     std::uint64_t num_packets_ = 0;
 };
 

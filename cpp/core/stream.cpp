@@ -1,5 +1,6 @@
 #include "stream.hpp"
 
+#include "checksum.hpp"
 #include "cpus.hpp"
 #include "log_capture.hpp"
 #include "muxer.hpp"
@@ -68,7 +69,8 @@ Stream::Enqueued Stream::push(FrameList& frame) {
 Stream::Enqueued Stream::enqueue(const FrameView& view, OwnerToken owner) {
     const std::size_t size = packed_size(view);
     FrameList frame;
-    frame.push_back(PendingFrame{view, owner, {}, size});
+    frame.push_back(PendingFrame{view, owner, {}, size, {}});
+    if (config_.check_borrowed) frame.front().checksum = checksum(view);
     const std::lock_guard lock(mutex_);
     check_writable(view);
     return reserve(size) ? push(frame) : Enqueued::full;
@@ -110,6 +112,12 @@ bool Stream::wait_for_room(std::size_t num_bytes, std::chrono::milliseconds time
         }
     }
     return budget_.wait_for_change(num_bytes, timeout);
+}
+
+void Stream::add_metadata(const Metadata& entries) {
+    const std::lock_guard lock(mutex_);
+    if (state_ != State::open && !failure_) throw Error(ErrorKind::closed, "add_metadata", "the writer is closed");
+    late_metadata_.insert(late_metadata_.end(), entries.begin(), entries.end());
 }
 
 bool Stream::finish() {
@@ -216,11 +224,20 @@ void Stream::encode(FrameList& frame, const SliceContext& context) {
     const FrameView view = frame.front().view;
     if (!encoder_) open_output(view, context);
     encoder_->load(view);
+    check_unchanged(frame.front());
     release(frame, context.spent);
     encoder_->encode([this](AVPacket& packet) { file_->write(packet); });
     const std::lock_guard lock(mutex_);
     ++stats_.num_encoded;
     stats_.num_bytes = file_->num_bytes();
+}
+
+void Stream::check_unchanged(const PendingFrame& frame) const {
+    if (!frame.checksum || checksum(frame.view) == *frame.checksum) return;
+    throw Error(ErrorKind::encode, "encode a frame",
+                "the pixels of frame " + std::to_string(stats().num_encoded) +
+                    " changed between write() and encoding, so somebody still had a hold on its array: use copy=True, "
+                    "or write arrays that are not used again");
 }
 
 void Stream::open_output(const FrameView& view, const SliceContext& context) {
@@ -257,15 +274,17 @@ void Stream::release(FrameList& frame, SpentFrames& spent) noexcept {
 
 void Stream::complete() noexcept {
     bool file_is_sound = false;
+    Metadata late_metadata;
     {
         const std::lock_guard lock(mutex_);
+        late_metadata = std::move(late_metadata_);
         file_is_sound = file_.has_value() && (!failure_ || failure_->kind != ErrorKind::output);
     }
     if (file_is_sound) {
         attempt([this] { encoder_->flush([this](AVPacket& packet) { file_->write(packet); }); });
     }
     // One without frames is finished too, which removes it.
-    if (file_ && (file_is_sound || file_->num_packets() == 0)) attempt([this] { file_->finish(); });
+    if (file_ && (file_is_sound || file_->num_packets() == 0)) attempt([&] { file_->finish(late_metadata); });
     StreamResult result{config_.file.path, 0, 0, 0, 0};
     std::vector<std::uint8_t> bytes;
     if (file_) {

@@ -22,6 +22,7 @@ struct StreamConfig {
     EncoderConfig encoder;
     FileConfig file;
     std::size_t max_pending_bytes = 0;  ///< Frames that wait for the encoder may take this much memory.
+    bool check_borrowed = false;        ///< Fail when a borrowed frame has changed until it is encoded.
 };
 
 /// Counts of one stream. `num_written` = `num_borrowed` + `num_copied`; dropped frames are in neither.
@@ -99,6 +100,11 @@ public:
     /// Waits for room for a frame of that size, at most `timeout`. True where trying again may succeed, or fail for good.
     bool wait_for_room(std::size_t num_bytes, std::chrono::milliseconds timeout);
 
+    /// Adds entries that are known only now to the metadata of the complete file.
+    ///
+    /// Errors: Error (closed), unless the stream has failed.
+    void add_metadata(const Metadata& entries);
+
     /// No frames will follow. True where the caller must give the stream to a worker. Idempotent.
     bool finish();
 
@@ -132,6 +138,7 @@ private:
     bool reserve(std::size_t num_bytes);
     Enqueued push(FrameList& frame);
     void encode(FrameList& frame, const SliceContext& context);
+    void check_unchanged(const PendingFrame& frame) const;
     void open_output(const FrameView& view, const SliceContext& context);
     void complete() noexcept;
     void fail(ErrorInfo info) noexcept;
@@ -152,6 +159,7 @@ private:
     StreamStats stats_;
     std::optional<ErrorInfo> failure_;
     std::optional<StreamResult> result_;
+    Metadata late_metadata_;
     int width_ = 0;  // Of the first frame; 0 before it.
     int height_ = 0;
 

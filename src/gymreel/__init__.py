@@ -32,6 +32,7 @@ from gymreel.errors import (
     OutputError,
     WriterClosedError,
 )
+from gymreel.recovery import RecoveredRecording, recover
 from gymreel.settings import (
     get_num_threads,
     set_max_pending_bytes,
@@ -55,6 +56,7 @@ __all__ = [
     "GymreelWarning",
     "OutputError",
     "Recording",
+    "RecoveredRecording",
     "VideoWriter",
     "WriterClosedError",
     "WriterStats",
@@ -62,6 +64,7 @@ __all__ = [
     "codecs",
     "encode",
     "get_num_threads",
+    "recover",
     "set_max_pending_bytes",
     "set_num_threads",
     "set_priority",

@@ -22,8 +22,15 @@ from gymreel.encoders import (
     find_container,
 )
 from gymreel.errors import ConfigError, GymreelError, OutputError
+from gymreel.settings import CHECK_BORROWED
 
-__all__ = ["DEFAULT_MAX_PENDING_BYTES", "WriterConfig", "check_path", "prepare_target"]
+__all__ = [
+    "DEFAULT_MAX_PENDING_BYTES",
+    "WriterConfig",
+    "check_metadata",
+    "check_path",
+    "prepare_target",
+]
 
 DEFAULT_MAX_PENDING_BYTES = 256 * 2**20
 """Frames that wait for the encoder take at most this much memory: 43 frames of 1920 x 1080."""
@@ -109,10 +116,11 @@ class WriterConfig:
             pixel_format=self.pixel_format,
             fps=(self.fps.numerator, self.fps.denominator),
             options=list(self.options),
-            metadata=_check_metadata(metadata),
+            metadata=check_metadata(metadata),
             copy=self.copy,
             max_pending_bytes=self.max_pending_bytes,
             block=self.block,
+            check_borrowed=CHECK_BORROWED,
         )
 
 
@@ -155,7 +163,12 @@ def _check_fps(fps: float | Fraction, container: Container) -> Fraction:
     return fraction
 
 
-def _check_metadata(metadata: Mapping[str, str] | None) -> list[tuple[str, str]]:
+def check_metadata(metadata: Mapping[str, str] | None) -> list[tuple[str, str]]:
+    """Return the entries of ``metadata`` as text.
+
+    Raises:
+        ConfigError: It does not map names to plain text.
+    """
     if not isinstance(metadata or {}, Mapping):
         raise ConfigError(f"metadata={metadata!r} must map names to values")
     entries = [(str(key), str(value)) for key, value in (metadata or {}).items()]

@@ -1,7 +1,9 @@
 """Settings of the one engine that encodes for the whole process.
 
 Environment variables set them from outside: ``GYMREEL_NUM_THREADS``, ``GYMREEL_PRIORITY`` and
-``GYMREEL_MAX_PENDING_BYTES``. They are read when gymreel is imported.
+``GYMREEL_MAX_PENDING_BYTES``. They are read when gymreel is imported. So is ``GYMREEL_DEBUG``: with
+``1``, each frame that is recorded without a copy is checked when it is encoded, and a recording
+whose frame has changed since ``write()`` fails and says so. That takes some milliseconds a frame.
 """
 
 from __future__ import annotations
@@ -82,6 +84,9 @@ def _apply(variable: str, apply: Callable[[Any], None], convert: Callable[[str],
     except ValueError as error:
         raise ConfigError(f"environment variable {variable}={value!r}: {error}") from None
 
+
+CHECK_BORROWED = os.environ.get("GYMREEL_DEBUG", "0") not in ("", "0")
+"""Whether borrowed frames are checked for changes."""
 
 _apply("GYMREEL_NUM_THREADS", set_num_threads, int)
 _apply("GYMREEL_PRIORITY", set_priority, str)

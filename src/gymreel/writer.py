@@ -22,6 +22,7 @@ from gymreel import _core
 from gymreel.config import (
     DEFAULT_MAX_PENDING_BYTES,
     WriterConfig,
+    check_metadata,
     check_path,
     prepare_target,
 )
@@ -202,6 +203,18 @@ class VideoWriter:
         holder = [frame]
         del frame  # A local variable here would look like somebody else who can reach the pixels.
         self.write_from(holder)
+
+    def add_metadata(self, metadata: Mapping[str, str]) -> None:
+        """Add entries that are known only by now; they are in the file when it is complete.
+
+        Args:
+            metadata: As for the constructor. An entry of a name that is there replaces it.
+
+        Raises:
+            ConfigError: It does not map names to plain text.
+            WriterClosedError: ``close()`` or ``finish()`` came before.
+        """
+        self._stream.add_metadata(check_metadata(metadata))
 
     def finish(self) -> None:
         """Take no more frames and return at once; the file completes in the background."""

@@ -79,10 +79,10 @@ public:
 
 TEST_CASE("output: a file can be read and written at any position") {
     const TemporaryFolder folder;
-    FileOutput output(folder / "a file");
+    FileOutput output(folder / "a file", FileOutput::Open::create);
     check_random_access(output);
-    output.sync_and_close();
-    CHECK(read_text(folder / "a file") == std::string("hello World\0\0\0\0\0\0\0\0\0!", 21));
+    output.publish(folder / "a name");
+    CHECK(read_text(folder / "a name") == std::string("hello World\0\0\0\0\0\0\0\0\0!", 21));
 }
 
 TEST_CASE("output: memory can be read and written at any position") {
@@ -94,7 +94,7 @@ TEST_CASE("output: memory can be read and written at any position") {
 
 TEST_CASE("output: handles on a file and on memory keep cursors of their own") {
     const TemporaryFolder folder;
-    FileOutput file(folder / "a file");
+    FileOutput file(folder / "a file", FileOutput::Open::create);
     check_handles(file);
     MemoryOutput memory;
     check_handles(memory);
@@ -103,9 +103,9 @@ TEST_CASE("output: handles on a file and on memory keep cursors of their own") {
 TEST_CASE("output: a file that exists is never overwritten") {
     const TemporaryFolder folder;
     std::ofstream(folder / "kept") << "precious";
-    CHECK_THROWS_AS(FileOutput(folder / "kept"), Error);
+    CHECK_THROWS_AS(FileOutput(folder / "kept", FileOutput::Open::create), Error);
     try {
-        FileOutput(folder / "kept");
+        FileOutput(folder / "kept", FileOutput::Open::create);
     } catch (const Error& error) {
         CHECK(error.info().kind == ErrorKind::output);
         CHECK(error.info().code == EEXIST);
@@ -116,7 +116,7 @@ TEST_CASE("output: a file that exists is never overwritten") {
 TEST_CASE("output: a folder that is not there is an output error") {
     const TemporaryFolder folder;
     try {
-        FileOutput(folder / "no/such");
+        FileOutput(folder / "no/such", FileOutput::Open::create);
         FAIL("the file was made");
     } catch (const Error& error) {
         CHECK(error.info().kind == ErrorKind::output);

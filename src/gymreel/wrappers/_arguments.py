@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from numbers import Real
+from pathlib import Path
 from typing import Any
 
 import gymnasium as gym
@@ -12,8 +13,9 @@ from gymnasium import logger
 
 from gymreel import __version__
 from gymreel.errors import ConfigError, OutputError
+from gymreel.recovery import find_interrupted
 
-__all__ = ["check_arguments", "make_video_folder", "video_metadata"]
+__all__ = ["check_arguments", "make_video_folder", "video_metadata", "video_path"]
 
 
 def check_arguments(
@@ -48,6 +50,26 @@ def check_arguments(
         raise ConfigError(f"on_error={on_error!r} must be 'warn' or 'raise'")
 
 
+def video_path(folder: str, video_name: str, suffix: str) -> Path:
+    """Give the path of a video, which may be in a folder below ``folder`` and nowhere else.
+
+    Args:
+        folder: An absolute path.
+        video_name: The file's name without suffix, such as ``"ALE/Breakout-v5-episode-0"``.
+        suffix: The end of the file's name.
+
+    Raises:
+        ConfigError: The name leads out of the folder.
+    """
+    path = os.path.normpath(os.path.join(folder, f"{video_name}{suffix}"))
+    if os.path.commonpath([folder, path]) != folder:
+        raise ConfigError(
+            f"video_name={video_name!r} leads out of video_folder={folder!r}; take the names of "
+            "files from inside it"
+        )
+    return Path(path)
+
+
 def make_video_folder(folder: str) -> None:
     """Make the folder, or warn that it exists.
 
@@ -58,6 +80,15 @@ def make_video_folder(folder: str) -> None:
         OutputError: The folder cannot be made.
     """
     if os.path.isdir(folder):
+        interrupted = find_interrupted(Path(folder))
+        if interrupted:
+            names = ", ".join(partial.name for partial in interrupted[:3])
+            more = ", …" if len(interrupted) > 3 else ""
+            logger.warn(
+                "%s",
+                f"{folder} holds {len(interrupted)} recording(s) that were interrupted ({names}"
+                f"{more}): gymreel.recover({folder!r}) makes videos of them.",
+            )
         # As an argument: the path may hold a per cent sign, and Gymnasium formats its own.
         logger.warn(
             "%s",

@@ -5,8 +5,10 @@ The frames themselves belong to the writer from the moment they are captured.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable
-from typing import Literal, NoReturn
+from numbers import Real
+from typing import Any, Literal, NoReturn
 
 import numpy as np
 from gymnasium import logger
@@ -34,7 +36,7 @@ class RecordedFrames:
     is appended goes into the video file. It cannot be taken out again.
     """
 
-    __slots__ = ("_writer", "num_frames", "write_from")
+    __slots__ = ("_writer", "num_frames", "num_steps", "total_reward", "write_from")
 
     def __init__(self, writer: VideoWriter | None = None) -> None:
         """Start without frames.
@@ -46,6 +48,9 @@ class RecordedFrames:
         self.write_from = _refuse if writer is None else writer.write_from
         """The writer's function of that name, for who counts the frame in ``num_frames``."""
         self.num_frames = 0
+        self.num_steps = 0
+        """Steps of the environment since the first frame, and the sum of their rewards."""
+        self.total_reward: Any = 0.0
 
     def __len__(self) -> int:
         """Count the frames of the current recording."""
@@ -86,8 +91,14 @@ class RecordedFrames:
 
     def finish(self) -> None:
         """Take no more frames and let the file complete in the background."""
-        if self._writer is not None:
-            self._writer.finish()
+        if self._writer is None:
+            return
+        metadata = {"steps": str(self.num_steps)}
+        if isinstance(self.total_reward, Real):
+            metadata["return"] = f"{float(self.total_reward):.10g}"
+        with contextlib.suppress(WriterClosedError):  # In a forked child it is its parent's.
+            self._writer.add_metadata(metadata)
+        self._writer.finish()
 
     def __iter__(self) -> NoReturn:
         """Refuse: the frames are in the file."""

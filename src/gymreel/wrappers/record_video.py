@@ -6,7 +6,6 @@ import gc
 import os
 from collections.abc import Callable, Mapping
 from fractions import Fraction
-from pathlib import Path
 from typing import Any, Generic, Literal, SupportsFloat, cast
 
 import gymnasium as gym
@@ -17,7 +16,12 @@ from gymnasium.core import ActType, ObsType, RenderFrame
 from gymreel.config import DEFAULT_MAX_PENDING_BYTES, WriterConfig
 from gymreel.errors import FrameTypeError, GymreelError
 from gymreel.triggers import capped_cubic
-from gymreel.wrappers._arguments import check_arguments, make_video_folder, video_metadata
+from gymreel.wrappers._arguments import (
+    check_arguments,
+    make_video_folder,
+    video_metadata,
+    video_path,
+)
 from gymreel.wrappers._recorded_frames import (
     NotRecordingError,
     RecordedFrames,
@@ -186,6 +190,7 @@ class RecordVideo(
         self._recorded_frames = RecordedFrames()
         self._unfinished = UnfinishedVideos()
 
+        video_path(self.video_folder, f"{name_prefix}-episode-0", suffix)
         make_video_folder(self.video_folder)
 
     @property
@@ -244,6 +249,13 @@ class RecordVideo(
         """
         obs, reward, terminated, truncated, info = self.env.step(action)
         self.step_id += 1
+        if self.recording:
+            frames = self._recorded_frames
+            frames.num_steps += 1
+            try:
+                frames.total_reward += reward
+            except (TypeError, ValueError):  # Rewards of another kind have no sum.
+                frames.total_reward = None
 
         if self.step_trigger and self.step_trigger(self.step_id):
             self.start_recording(f"{self.name_prefix}-step-{self.step_id}")
@@ -367,7 +379,7 @@ class RecordVideo(
 
     def _make_writer(self, video_name: str) -> VideoWriter:
         return VideoWriter.from_config(
-            Path(self.video_folder, f"{video_name}{self._suffix}"),
+            video_path(self.video_folder, video_name, self._suffix),
             self._config,
             video_metadata(self.env, video_name, self.name_prefix, self.episode_id, self._seed),
         )

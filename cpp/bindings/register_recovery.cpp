@@ -1,0 +1,27 @@
+#include "register.hpp"
+
+#include <core/recovery.hpp>
+
+#include <pybind11/stl/filesystem.h>
+
+namespace py = pybind11;
+
+namespace gymreel {
+
+void register_recovery(py::module_& module) {
+    module.def(
+        "recover_file",
+        [](const std::filesystem::path& partial, const std::filesystem::path& target, const std::string& muxer) {
+            const RecoveredFile recovered = [&] {
+                const py::gil_scoped_release no_gil;
+                return recover_file(partial, target, muxer);
+            }();
+            return py::make_tuple(recovered.num_frames, recovered.num_bytes, recovered.width, recovered.height,
+                                  recovered.frames_per_second);
+        },
+        py::arg("partial"), py::arg("target"), py::arg("muxer"));
+    module.def("remove_leftover", &remove_leftover, py::arg("path"));
+    module.def("is_being_recorded", &is_being_recorded, py::arg("path"));
+}
+
+}  // namespace gymreel
