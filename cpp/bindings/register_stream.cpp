@@ -8,11 +8,15 @@
 #include <pybind11/stl.h>
 #include <pybind11/stl/filesystem.h>
 
+#ifdef __GLIBCXX__
+#include <cxxabi.h>
+#endif
 #include <atomic>
 #include <chrono>
 #include <exception>
 #include <memory>
 #include <optional>
+#include <thread>
 
 namespace py = pybind11;
 
@@ -23,6 +27,32 @@ using namespace std::chrono_literals;
 
 // How often a call that waits looks whether Ctrl-C was pressed.
 constexpr std::chrono::milliseconds signal_interval = 50ms;
+
+/// Without the GIL for as long as it lives. A thread that would get it back from an interpreter that is ending stops
+/// there for good, as CPython 3.14 does by itself: the older ones end the thread instead, by unwinding a stack that
+/// holds references, which must not be let go of without the GIL.
+class GilReleased {
+public:
+    GilReleased() : ends_it_(is_interpreter_ending()), state_(PyEval_SaveThread()) {}
+    ~GilReleased() noexcept(false) {
+        while (is_interpreter_ending() && !ends_it_) std::this_thread::sleep_for(1h);
+        PyEval_RestoreThread(state_);
+    }
+    GilReleased(const GilReleased&) = delete;
+    GilReleased& operator=(const GilReleased&) = delete;
+
+private:
+    static bool is_interpreter_ending() noexcept {
+#if PY_VERSION_HEX >= 0x030D0000
+        return Py_IsFinalizing() != 0;
+#else
+        return _Py_IsFinalizing() != 0;
+#endif
+    }
+
+    bool ends_it_;  // Nobody else has the GIL once the interpreter is ending.
+    PyThreadState* state_;
+};
 
 /// Lets go of frames that were encoded meanwhile. With the GIL, on the thread that writes: the environment's next
 /// render() finds their memory free again.
@@ -36,7 +66,7 @@ void wait_interruptibly(Wait wait) {
     for (;;) {
         bool is_over = false;
         {
-            const py::gil_scoped_release no_gil;
+            const GilReleased no_gil;
             is_over = wait(signal_interval);
         }
         release_spent();
@@ -87,8 +117,8 @@ public:
         if (PyList_SetSlice(holder, 0, 1, nullptr) != 0) throw py::error_already_set();
         try {
             return borrow ? write_borrowed(stream, view, frame) : write_copied(stream, view);
-        } catch (const Error& error) {
-            if (error.info().kind == ErrorKind::encode || error.info().kind == ErrorKind::output) is_told_ = true;
+        } catch (const Error&) {
+            if (stream->failure()) is_told_ = true;  // It is what was thrown: a stream that failed says nothing else.
             throw;
         }
     }
@@ -168,7 +198,7 @@ private:
 
     bool write_copied(const std::shared_ptr<Stream>& stream, const FrameView& view) const {
         return write_when_room(stream, view, [&] {
-            const py::gil_scoped_release no_gil;
+            const GilReleased no_gil;
             return Engine::instance().write_copy(stream, view);
         });
     }
@@ -187,9 +217,13 @@ SharedHandle* handle_in(PyObject* capsule) {
 }
 
 /// StreamHandle::write() as CPython calls it.
-PyObject* call_write(PyObject* capsule, PyObject* holder) noexcept {
+PyObject* call_write(PyObject* capsule, PyObject* holder) {
     try {
         return PyBool_FromLong(static_cast<long>((*handle_in(capsule))->write(holder)));
+#ifdef __GLIBCXX__
+    } catch (const abi::__forced_unwind&) {  // The thread is being ended.
+        throw;
+#endif
     } catch (...) {
         set_python_error(std::current_exception());
         return nullptr;
@@ -217,7 +251,7 @@ void finish_all() {
         wait_interruptibly([&](auto interval) { return stream->wait_until_done(interval); });
     }
     {
-        const py::gil_scoped_release no_gil;
+        const GilReleased no_gil;
         Engine::instance().stop_workers();
     }
     release_spent();
@@ -251,6 +285,8 @@ void register_stream(py::module_& module) {
         .def("take_bytes", &StreamHandle::take_bytes)
         .def("stats", &StreamHandle::stats);
     module.def("finish_all", &finish_all);
+    module.def("prepare_fork", &Engine::prepare_fork);
+    module.def("end_fork", &Engine::end_fork);
     module.def("start_over_after_fork", &Engine::start_over_after_fork);
 }
 

@@ -2,6 +2,7 @@
 
 #include "av_error.hpp"
 
+#include <algorithm>
 #include <array>
 #include <new>
 #include <string_view>
@@ -55,6 +56,7 @@ bool Demuxer::read(AVPacket& packet) {
         packet.dts -= first_pts_;
     }
     ++num_packets_;
+    end_of_packets_ = std::max(end_of_packets_, packet.pos + packet.size);
     return true;
 }
 

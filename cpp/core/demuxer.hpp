@@ -37,6 +37,9 @@ public:
     /// Frames per second, as the container or else the duration of `packet` tells; 0 where neither does.
     AVRational frame_rate(const AVPacket& packet) const noexcept;
 
+    /// Where in the bytes the packets end that were read so far.
+    std::int64_t end_of_packets() const noexcept { return end_of_packets_; }
+
     /// What the file says about itself, less what containers add on their own.
     Metadata metadata() const;
 
@@ -46,6 +49,7 @@ private:
     bool keeps_decoding_times_;
     std::int64_t first_pts_ = AV_NOPTS_VALUE;
     std::int64_t num_packets_ = 0;
+    std::int64_t end_of_packets_ = 0;
 };
 
 }  // namespace gymreel

@@ -61,8 +61,10 @@ Encoder::Encoder(const EncoderConfig& config, int width, int height, int num_thr
     check_encoder_options(config.encoder, config.options);  // Here, because opening passes over unknown ones.
     Dictionary options;
     for (const auto& [name, value] : config.options) options.set(name.c_str(), value.c_str());
-    const int result =
-        options.pass_to([&](AVDictionary** dictionary) { return avcodec_open2(context_.get(), codec, dictionary); });
+    const int result = options.pass_to([&](AVDictionary** dictionary) {
+        const std::lock_guard lock(opening());
+        return avcodec_open2(context_.get(), codec, dictionary);
+    });
     try {
         check(result, "open the encoder", ErrorKind::encode);
     } catch (const Error& error) {
@@ -71,6 +73,11 @@ Encoder::Encoder(const EncoderConfig& config, int width, int height, int num_thr
                           std::to_string(height) + " pixels";
         throw Error(std::move(info));
     }
+}
+
+std::mutex& Encoder::opening() {
+    static std::mutex mutex;
+    return mutex;
 }
 
 Encoder::~Encoder() {

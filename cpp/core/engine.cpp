@@ -58,6 +58,10 @@ Engine& Engine::instance() {
     return *current.load(std::memory_order_relaxed);
 }
 
+void Engine::prepare_fork() { Encoder::opening().lock(); }
+
+void Engine::end_fork() { Encoder::opening().unlock(); }
+
 void Engine::start_over_after_fork() {
     fork_generation.fetch_add(1);
     // The parent's engine stays as the fork found it; its lock may be held by a thread that is not here.
@@ -117,19 +121,18 @@ void Engine::stop_workers() {
         const std::lock_guard lock(mutex_);
         is_stopping_ = true;
         workers.splice(workers.end(), workers_);
-        workers.splice(workers.end(), former_workers_);
     }
     work_to_do_.notify_all();
     for (std::thread& worker : workers) worker.join();
-    const std::lock_guard lock(mutex_);
+    std::unique_lock lock(mutex_);
     is_stopping_ = false;
-    provide_worker();  // Something may have come when the last worker had left.
+    serve_line(lock);  // Something may have come when the last worker had left.
 }
 
 void Engine::set_num_threads(int num_threads) {
-    const std::lock_guard lock(mutex_);
+    std::unique_lock lock(mutex_);
     settings_.num_threads = num_threads;
-    replace_workers();
+    replace_workers(lock);
 }
 
 int Engine::num_threads() {
@@ -138,9 +141,9 @@ int Engine::num_threads() {
 }
 
 void Engine::set_priority(ThreadPriority priority) {
-    const std::lock_guard lock(mutex_);
+    std::unique_lock lock(mutex_);
     settings_.priority = priority;
-    replace_workers();
+    replace_workers(lock);
 }
 
 ThreadPriority Engine::priority() {
@@ -154,28 +157,35 @@ void Engine::set_max_pending_bytes(std::size_t num_bytes) {
     budget_.set_limit(num_bytes);
 }
 
-void Engine::replace_workers() {
+void Engine::replace_workers(std::unique_lock<std::mutex>& lock) {
     ++epoch_;
-    former_workers_.splice(former_workers_.end(), workers_);
+    // They leave after their slice, and nobody needs to know when.
+    for (std::thread& worker : workers_) worker.detach();
+    workers_.clear();
     work_to_do_.notify_all();
-    provide_worker();
+    serve_line(lock);
 }
 
 void Engine::schedule(const std::shared_ptr<Stream>& stream, bool at_once) {
-    const std::lock_guard lock(mutex_);
+    std::unique_lock lock(mutex_);
     line_.push_back(stream);
     if (has_watcher_ && !at_once) return;
-    if (!provide_worker()) {
-        line_.pop_back();
-        stream->give_up(spent_, {ErrorKind::encode, EAGAIN, "start a worker thread", "the system refuses", {}, {}});
-    }
+    serve_line(lock);
+}
+
+/// Sees to it that somebody works on the line, or else that nobody waits for it. Releases the lock in the latter case.
+void Engine::serve_line(std::unique_lock<std::mutex>& lock) noexcept {
+    if (provide_worker()) return;
+    StreamLine unserved(std::move(line_));
+    lock.unlock();
+    while (const std::shared_ptr<Stream> stream = unserved.pop_front()) stream->give_up(spent_);
 }
 
 bool Engine::provide_worker() noexcept {
     if (is_stopping_ || line_.empty()) return true;  // Workers that are told to stop empty the line first.
     if (num_idle_ > 0) work_to_do_.notify_one();
     // Those who are idle may have been woken for the streams before this one.
-    if (num_idle_ < static_cast<int>(line_.size()) && static_cast<int>(workers_.size()) < thread_limit()) {
+    if (num_idle_ < line_.size() && static_cast<int>(workers_.size()) < thread_limit()) {
         const SignalsBlocked no_signals;
         try {
             workers_.emplace_back([this, epoch = epoch_] { work(epoch); });
@@ -190,8 +200,7 @@ void Engine::work(unsigned epoch) noexcept {
     affinity_.apply_to_current_thread();
     set_current_thread_priority(settings_.priority);
     while (wait_for_work(lock, epoch)) {
-        std::shared_ptr<Stream> stream = std::move(line_.front());
-        line_.pop_front();
+        std::shared_ptr<Stream> stream = line_.pop_front();
         provide_worker();  // For the rest of the line.
         const SliceContext context{spent_, num_encoders_, thread_limit()};
         lock.unlock();
@@ -203,7 +212,7 @@ void Engine::work(unsigned epoch) noexcept {
         stream.reset();
         lock.lock();
     }
-    provide_worker();  // A wake-up that was meant for the line may have ended here.
+    serve_line(lock);  // A wake-up that was meant for the line may have ended here.
 }
 
 bool Engine::wait_for_work(std::unique_lock<std::mutex>& lock, unsigned epoch) {

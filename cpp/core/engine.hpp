@@ -7,7 +7,6 @@
 
 #include <atomic>
 #include <condition_variable>
-#include <deque>
 #include <list>
 #include <memory>
 #include <mutex>
@@ -18,7 +17,7 @@ namespace gymreel {
 
 /// One pool of worker threads for the whole process. Streams that have something to do wait in line; a worker takes the
 /// first, works on it for a slice of time and puts it back at the end, so each stream's frames stay in order and no
-/// stream starves another.
+/// stream's frames starve another's. Completing a file is one slice, however long it takes.
 ///
 /// Waking a thread is a system call that costs the writing thread more than everything else a write does. So while
 /// small frames keep coming, one idle worker, the watcher, looks at the line every few milliseconds by itself, and
@@ -30,6 +29,10 @@ class Engine {
 public:
     /// The process's engine. It is never destroyed: threads must not outlive what they use.
     static Engine& instance();
+
+    /// Around a fork, in the thread that forks: afterwards in the parent and in the child.
+    static void prepare_fork();
+    static void end_fork();
 
     /// In a forked child: starts over with an engine without threads or streams, with the same settings. The parent's
     /// streams must not be touched there; generation() tells them apart.
@@ -76,8 +79,9 @@ private:
 
     explicit Engine(Settings settings);
     void schedule(const std::shared_ptr<Stream>& stream, bool at_once);
+    void serve_line(std::unique_lock<std::mutex>& lock) noexcept;
     bool provide_worker() noexcept;
-    void replace_workers();
+    void replace_workers(std::unique_lock<std::mutex>& lock);
     void work(unsigned epoch) noexcept;
     bool wait_for_work(std::unique_lock<std::mutex>& lock, unsigned epoch);
     bool is_over(unsigned epoch) const noexcept { return is_stopping_ || epoch != epoch_; }
@@ -85,11 +89,10 @@ private:
 
     std::mutex mutex_;
     std::condition_variable work_to_do_;
-    std::deque<std::shared_ptr<Stream>> line_;
+    StreamLine line_;
     std::vector<std::weak_ptr<Stream>> streams_;
     std::atomic<int> num_encoders_{0};
     std::list<std::thread> workers_;
-    std::list<std::thread> former_workers_;  // They have left, or are about to, and want to be joined.
     int num_idle_ = 0;
     bool has_watcher_ = false;
     bool is_stopping_ = false;

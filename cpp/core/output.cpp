@@ -9,11 +9,13 @@ extern "C" {
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <limits>
 #include <new>
 #include <string>
 #include <system_error>
+#include <thread>
 #include <utility>
 
 #include <fcntl.h>
@@ -38,7 +40,10 @@ int open_file(const std::filesystem::path& path, FileOutput::Open how) {
     const int creation = how == FileOutput::Open::create ? _O_CREAT | _O_EXCL : 0;
     return _wopen(path.c_str(), _O_RDWR | _O_BINARY | _O_NOINHERIT | creation, _S_IREAD | _S_IWRITE);
 }
-bool take(int) { return true; }
+bool try_to_lock(int) { return true; }
+int rename_to_new(const std::filesystem::path& from, const std::filesystem::path& to) {
+    return _wrename(from.c_str(), to.c_str()) < 0 ? errno : 0;
+}
 int sync_folder(const std::filesystem::path&) { return 0; }
 std::int64_t size_of(int descriptor) { return _filelengthi64(descriptor); }
 int close_file(int descriptor) { return _close(descriptor); }
@@ -60,11 +65,28 @@ int open_file(const std::filesystem::path& path, FileOutput::Open how) {
     return ::open(path.c_str(), O_RDWR | O_CLOEXEC | creation, permissions);
 }
 
-/// Locks the file. False where somebody else has it, or had it and has removed it meanwhile.
-bool take(int descriptor) {
-    if (::flock(descriptor, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK) return false;
+/// False where somebody else has the file, or had it and has removed it meanwhile.
+bool try_to_lock(int descriptor) {
+    // Whoever only looks whether a file is locked holds it for some microseconds.
+    constexpr int max_attempts = 20;
+    for (int attempt = 1; ::flock(descriptor, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK; ++attempt) {
+        if (attempt == max_attempts) return false;
+        std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
     struct stat status {};
     return ::fstat(descriptor, &status) < 0 || status.st_nlink > 0;
+}
+
+/// Unlike rename(), leaves a file that has the name as it is.
+int rename_to_new(const std::filesystem::path& from, const std::filesystem::path& to) {
+    if (::link(from.c_str(), to.c_str()) == 0) {
+        ::unlink(from.c_str());
+        return 0;
+    }
+    if (errno == EEXIST) return EEXIST;
+    // A file system without hard links: the next best is to look first.
+    if (::access(to.c_str(), F_OK) == 0) return EEXIST;
+    return ::rename(from.c_str(), to.c_str()) < 0 ? errno : 0;
 }
 
 int sync_folder(const std::filesystem::path& folder) {
@@ -100,7 +122,7 @@ void check_sync(int error, const char* operation) {
 FileOutput::FileOutput(std::filesystem::path path, Open how) : path_(std::move(path)), descriptor_(-1) {
     descriptor_ = open_file(path_, how);
     if (descriptor_ < 0) check(AVERROR(errno), "open the output file", ErrorKind::output);
-    if (!take(descriptor_)) {
+    if (!try_to_lock(descriptor_)) {
         close();
         check(AVERROR(how == Open::create ? EEXIST : EBUSY), "lock the output file", ErrorKind::output);
     }
@@ -149,11 +171,15 @@ int FileOutput::write_at(std::int64_t position, const std::uint8_t* buffer, int 
     return written;
 }
 
-void FileOutput::publish(const std::filesystem::path& target) {
+void FileOutput::publish(const std::filesystem::path& target, Existing existing) {
     check_sync(sync_file(descriptor_) < 0 ? errno : 0, "sync the output file");
     if (!open_files_can_be_renamed) close();
     std::error_code error;
-    std::filesystem::rename(path_, target, error);
+    if (existing == Existing::replace) {
+        std::filesystem::rename(path_, target, error);
+    } else {
+        error.assign(rename_to_new(path_, target), std::generic_category());
+    }
     if (error) check(AVERROR(error.value()), "rename the complete file", ErrorKind::output);
     path_ = target;
     const int sync_error = sync_folder(target.parent_path());

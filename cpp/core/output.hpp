@@ -32,8 +32,10 @@ public:
     /// Where the bytes are; empty for memory.
     virtual const std::filesystem::path& path() const noexcept { return no_path_; }
 
+    enum class Existing { replace, keep };
+
     /// Makes the bytes last under the name `target`; see FileOutput.
-    virtual void publish(const std::filesystem::path& /*target*/) {}
+    virtual void publish(const std::filesystem::path& /*target*/, Existing /*existing*/) {}
 
     /// Nobody wants the bytes any more.
     virtual void discard() noexcept {}
@@ -72,11 +74,12 @@ public:
 
     const std::filesystem::path& path() const noexcept override { return path_; }
 
-    /// Waits until the bytes are on the disk, gives the file the name `target`, which one that has it loses, waits
-    /// until that is on the disk too, and closes the file. Once renamed, path() is `target`.
+    /// Waits until the bytes are on the disk, gives the file the name `target`, waits until that is on the disk too,
+    /// and closes the file. Once it has its name, path() is `target`.
     ///
-    /// Errors: Error (output): some file systems report a failed write only here.
-    void publish(const std::filesystem::path& target) override;
+    /// Errors: Error (output): some file systems report a failed write only here. EEXIST where a file of that name is to
+    /// be kept.
+    void publish(const std::filesystem::path& target, Existing existing) override;
 
     /// Removes the file and closes it. One that cannot be removed does no harm.
     void discard() noexcept override;

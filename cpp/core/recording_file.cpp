@@ -45,12 +45,13 @@ void RecordingFile::finish(const Metadata& metadata) {
             throw Error(ErrorKind::output, "read back the partial file",
                         "it holds " + std::to_string(num_copied) + " frames of " + std::to_string(num_packets_));
         }
-        complete->publish(config_.path);
+        complete->publish(config_.path, Output::Existing::replace);
     } catch (...) {
-        if (complete->path() == config_.path) {
-            output_ = std::move(complete);  // Only that it is on the disk is not sure.
-        } else {
+        if (config_.path.empty() || complete->path() != config_.path) {
             complete->discard();
+        } else {  // The file is there; only whether its name is on the disk is not sure.
+            output_->discard();
+            output_ = std::move(complete);
         }
         throw;
     }

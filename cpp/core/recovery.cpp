@@ -6,39 +6,78 @@
 #include "output.hpp"
 #include "remux.hpp"
 
-#include <cerrno>
 #include <exception>
-#include <optional>
+#include <memory>
+#include <string>
+#include <utility>
+
+#ifndef _WIN32
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+#include <cerrno>
+#endif
 
 namespace gymreel {
+namespace {
+
+/// What a killed process may leave half written: the end of a fragment, and before the first one a header.
+constexpr std::int64_t largest_cut = 64 << 10;
+constexpr std::int64_t largest_header = 4 << 10;
+
+/// `.NAME.partial` is NAME's; so is `.NAME.partial-2`.
+std::filesystem::path name_of(const std::filesystem::path& partial) {
+    const std::string hidden = partial.filename().string();
+    const std::size_t end = hidden.rfind(".partial");
+    if (end == std::string::npos || end < 2) return partial;
+    return partial.parent_path() / hidden.substr(1, end - 1);
+}
+
+RecoveredFile recover(FileOutput& leftover, const std::filesystem::path& target, const std::string& muxer) {
+    RecoveredFile result;
+    std::int64_t end = 0;
+    if (leftover.size() > 0) {
+        const std::filesystem::path name = name_of(leftover.path());
+        const std::unique_ptr<FileOutput> complete = FileOutput::create_beside(name, ".complete");
+        try {
+            Demuxer demuxer(leftover, muxer);
+            const AVCodecParameters& codec = *demuxer.stream().codecpar;
+            const RemuxResult copied = remux(demuxer, *complete, muxer, demuxer.metadata());
+            end = demuxer.end_of_packets();
+            result.num_frames = copied.num_packets;
+            result.num_bytes = complete->size();
+            result.width = codec.width;
+            result.height = codec.height;
+            result.frames_per_second = av_q2d(copied.frame_rate);
+            if (result.num_frames > 0) complete->publish(target, Output::Existing::keep);
+        } catch (...) {
+            if (complete->path() != target) complete->discard();
+            throw;
+        }
+        if (result.num_frames == 0) complete->discard();
+    }
+    if (leftover.size() - end > (result.num_frames > 0 ? largest_cut : largest_header)) {
+        result.damaged_path = FileOutput::create_beside(name_of(leftover.path()), ".damaged")->path();
+        leftover.publish(result.damaged_path, Output::Existing::replace);
+    } else {
+        leftover.discard();
+    }
+    return result;
+}
+
+}  // namespace
 
 RecoveredFile recover_file(const std::filesystem::path& partial, const std::filesystem::path& target,
                            const std::string& muxer) {
     const LogCapture capture;
-    FileOutput leftover(partial, FileOutput::Open::leftover);
-    RecoveredFile result;
-    if (leftover.size() == 0) {
-        leftover.discard();
-        return result;
-    }
-    const std::unique_ptr<FileOutput> complete = FileOutput::create_beside(target, ".complete");
     try {
-        Demuxer demuxer(leftover, muxer);
-        const AVCodecParameters& codec = *demuxer.stream().codecpar;
-        result.width = codec.width;
-        result.height = codec.height;
-        const RemuxResult copied = remux(demuxer, *complete, muxer, demuxer.metadata());
-        result.num_frames = copied.num_packets;
-        result.num_bytes = complete->size();
-        result.frames_per_second = av_q2d(copied.frame_rate);
-        if (result.num_frames > 0) complete->publish(target);
-    } catch (...) {
-        if (complete->path() != target) complete->discard();
-        throw;
+        FileOutput leftover(partial, FileOutput::Open::leftover);
+        return recover(leftover, target, muxer);
+    } catch (const Error& error) {
+        ErrorInfo info = error.info();
+        if (info.filename.empty()) info.filename = partial.string();
+        throw Error(std::move(info));
     }
-    if (result.num_frames == 0) complete->discard();
-    leftover.discard();
-    return result;
 }
 
 bool remove_leftover(const std::filesystem::path& path) noexcept {
@@ -51,12 +90,17 @@ bool remove_leftover(const std::filesystem::path& path) noexcept {
 }
 
 bool is_being_recorded(const std::filesystem::path& path) noexcept {
-    try {
-        const FileOutput leftover(path, FileOutput::Open::leftover);
-        return false;
-    } catch (const std::exception&) {
-        return true;
-    }
+#ifdef _WIN32
+    static_cast<void>(path);
+    return false;  // An open file can be neither renamed nor removed, so looking is not needed.
+#else
+    // Only for a look, so shared: it must not keep a writer from its lock, nor another from looking.
+    const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    if (descriptor < 0) return true;
+    const bool is_locked = ::flock(descriptor, LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK;
+    ::close(descriptor);
+    return is_locked;
+#endif
 }
 
 }  // namespace gymreel

@@ -13,15 +13,17 @@ struct RecoveredFile {
     int width = 0;
     int height = 0;
     double frames_per_second = 0;
+    std::filesystem::path damaged_path;  ///< What was left is kept there, since not all of it could be read.
 };
 
 /// Turns the partial file that a dead process has left into a complete one called `target`, and removes it. Where it
-/// holds no frame it is only removed.
+/// holds no frame it is only removed. Where more of it is unreadable than the moment of death explains, it is kept, and
+/// called `.NAME.damaged`.
 ///
 /// `muxer` is FFmpeg's name of the container.
 /// Thread: any.
 /// Errors: Error (output), std::bad_alloc; the partial file is then still there. The code is EBUSY where its process is
-/// alive.
+/// alive, and EEXIST where there is a file called `target`.
 RecoveredFile recover_file(const std::filesystem::path& partial, const std::filesystem::path& target,
                            const std::string& muxer);
 
@@ -29,7 +31,8 @@ RecoveredFile recover_file(const std::filesystem::path& partial, const std::file
 /// its process is alive.
 bool remove_leftover(const std::filesystem::path& path) noexcept;
 
-/// True where a process, this one included, has the file open for recording, or nobody can tell.
+/// True where a process, this one included, has the file open for recording, or it cannot be opened. Where the file
+/// system has no locks it is false.
 bool is_being_recorded(const std::filesystem::path& path) noexcept;
 
 }  // namespace gymreel

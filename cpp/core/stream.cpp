@@ -106,7 +106,8 @@ bool Stream::wait_for_room(std::size_t num_bytes, std::chrono::milliseconds time
     {
         std::unique_lock lock(mutex_);
         const auto is_refused = [&] { return failure_ || state_ != State::open; };
-        if (is_refused()) return true;
+        // Without a frame under way one is taken whatever the budget says.
+        if (is_refused() || stats_.num_pending == 0) return true;
         if (!has_own_room(num_bytes)) {
             return changed_.wait_for(lock, timeout, [&] { return has_own_room(num_bytes) || is_refused(); });
         }
@@ -140,8 +141,8 @@ void Stream::fail(ErrorInfo info) noexcept {
     changed_.notify_all();
 }
 
-void Stream::give_up(SpentFrames& spent, ErrorInfo info) noexcept {
-    fail(std::move(info));
+void Stream::give_up(SpentFrames& spent) noexcept {
+    attempt([] { throw Error({ErrorKind::encode, EAGAIN, "start a worker thread", "the system refuses", {}, {}}); });
     FrameList borrowed;
     {
         const std::lock_guard lock(mutex_);
@@ -257,14 +258,16 @@ void Stream::open_output(const FrameView& view, const SliceContext& context) {
 
 void Stream::release(FrameList& frame, SpentFrames& spent) noexcept {
     const std::size_t num_bytes = frame.front().num_bytes;
+    FrameList unwanted;
     {
         const std::lock_guard lock(mutex_);
         --stats_.num_pending;
         stats_.pending_bytes -= num_bytes;
         if (frame.front().owner == nullptr) {
-            // A burst's buffers go back to the system once it is over.
-            if (queue_.empty()) free_frames_.clear();
-            free_frames_.splice(free_frames_.begin(), frame);
+            // A burst's buffers go back to the system: they are in no budget.
+            constexpr std::size_t max_free_frames = 2;
+            FrameList& destination = free_frames_.size() < max_free_frames ? free_frames_ : unwanted;
+            destination.splice(destination.begin(), frame);
         }
     }
     if (!frame.empty()) spent.add(frame);
@@ -285,14 +288,16 @@ void Stream::complete() noexcept {
     }
     // One without frames is finished too, which removes it.
     if (file_ && (file_is_sound || file_->num_packets() == 0)) attempt([&] { file_->finish(late_metadata); });
-    StreamResult result{config_.file.path, 0, 0, 0, 0};
+    StreamResult result;
     std::vector<std::uint8_t> bytes;
-    if (file_) {
+    attempt([&] {
+        result.path = config_.file.path;
+        if (!file_) return;
         result.num_frames = file_->num_packets();
         if (file_->num_packets() > 0) result.path = file_->path();
         result.num_bytes = file_->num_bytes();
         bytes = file_->take_bytes();
-    }
+    });
     // Freeing an encoder takes a while: not under the lock, which the calling side needs.
     file_.reset();
     encoder_.reset();

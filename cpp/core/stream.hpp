@@ -14,6 +14,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <utility>
 #include <vector>
 
 namespace gymreel {
@@ -123,9 +124,11 @@ public:
     bool run_slice(const SliceContext& context) noexcept;
 
     /// In place of a slice where there is no thread for one: the stream fails and is done.
-    void give_up(SpentFrames& spent, ErrorInfo info) noexcept;
+    void give_up(SpentFrames& spent) noexcept;
 
 private:
+    friend class StreamLine;
+
     /// A stream moves through these in order and never back.
     enum class State {
         open,       ///< Takes frames.
@@ -149,6 +152,7 @@ private:
 
     StreamConfig config_;
     MemoryBudget& budget_;
+    std::shared_ptr<Stream> next_in_line_;  // The line's, not ours: so that standing in line needs no memory.
 
     mutable std::mutex mutex_;
     std::condition_variable changed_;  // Room was made, or the state changed.
@@ -168,6 +172,51 @@ private:
     std::optional<Encoder> encoder_;
     std::optional<RecordingFile> file_;
     std::vector<std::uint8_t> bytes_;
+};
+
+/// Streams that wait for a worker, first come, first served. A stream stands in one line at most, and once.
+///
+/// Ownership: keeps its streams alive. Thread: one at a time. Errors: none, and no memory is needed.
+class StreamLine {
+public:
+    StreamLine() = default;
+    ~StreamLine() {
+        while (pop_front() != nullptr) {}
+    }
+    StreamLine(StreamLine&& other) noexcept { swap(other); }
+    StreamLine& operator=(StreamLine&&) = delete;
+    StreamLine(const StreamLine&) = delete;
+    StreamLine& operator=(const StreamLine&) = delete;
+
+    bool empty() const noexcept { return size_ == 0; }
+    int size() const noexcept { return size_; }
+
+    void push_back(std::shared_ptr<Stream> stream) noexcept {
+        Stream* const added = stream.get();
+        (last_ != nullptr ? last_->next_in_line_ : first_) = std::move(stream);
+        last_ = added;
+        ++size_;
+    }
+
+    /// Null where nobody waits.
+    std::shared_ptr<Stream> pop_front() noexcept {
+        std::shared_ptr<Stream> stream = std::move(first_);
+        if (stream == nullptr) return stream;
+        first_ = std::move(stream->next_in_line_);
+        if (--size_ == 0) last_ = nullptr;
+        return stream;
+    }
+
+    void swap(StreamLine& other) noexcept {
+        std::swap(first_, other.first_);
+        std::swap(last_, other.last_);
+        std::swap(size_, other.size_);
+    }
+
+private:
+    std::shared_ptr<Stream> first_;
+    Stream* last_ = nullptr;
+    int size_ = 0;
 };
 
 }  // namespace gymreel

@@ -26,6 +26,7 @@ from gymreel.settings import CHECK_BORROWED
 
 __all__ = [
     "DEFAULT_MAX_PENDING_BYTES",
+    "MAX_NAME_BYTES",
     "WriterConfig",
     "check_metadata",
     "check_path",
@@ -36,7 +37,9 @@ DEFAULT_MAX_PENDING_BYTES = 256 * 2**20
 """Frames that wait for the encoder take at most this much memory: 43 frames of 1920 x 1080."""
 
 _FPS = (Fraction(1, 1000), Fraction(1000))  # Matroska counts in milliseconds.
-_MAX_NAME_BYTES = 240  # 255 less what the hidden file's name adds.
+MAX_NAME_BYTES = 240
+"""The longest name of a file: 255 less what the hidden file's name adds."""
+
 # GIF's longest delay is 65535 / 100 s, and viewers slow down anything faster than 50 to a tenth.
 _GIF_FPS = (Fraction(100, 65535), Fraction(50))
 
@@ -195,7 +198,7 @@ def prepare_target(path: Path) -> None:
             )
         if not _is_encodable(str(path)):
             raise ConfigError(f"path={str(path)!r} must be the name of a file")
-        if len(os.fsencode(path.name)) > _MAX_NAME_BYTES:
+        if len(os.fsencode(path.name)) > MAX_NAME_BYTES:
             raise OutputError(
                 errno.ENAMETOOLONG, "write the video", "the file name is too long", str(path)
             )

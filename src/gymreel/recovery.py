@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gymreel import _core
-from gymreel.config import check_path
+from gymreel.config import MAX_NAME_BYTES, check_path
 from gymreel.encoders import find_container
 from gymreel.errors import ConfigError, GymreelWarning, OutputError
 
@@ -50,7 +50,10 @@ def recover(path: str | os.PathLike[str]) -> list[RecoveredRecording]:
     it was recorded for, or ``STEM-recovered.SUFFIX`` if there is a file of that name by now.
 
     Partial files that a live process is writing are left alone. Calling this again finds nothing
-    more to do and returns an empty list.
+    more to do and returns an empty list. A file that is damaged, not just cut off, gives what can
+    be read of it and stays, as ``.NAME.damaged``; a ``GymreelWarning`` says so.
+
+    Every hidden file that is called like a partial file of a video is taken for gymreel's.
 
     Args:
         path: A folder, which is searched with the folders in it; or the target of a recording,
@@ -84,7 +87,19 @@ def recover(path: str | os.PathLike[str]) -> list[RecoveredRecording]:
 
 def find_interrupted(folder: Path) -> list[Path]:
     """Return the partial files in ``folder`` that no process writes to any more."""
-    return [partial for partial in _find(folder) if not _core.is_being_recorded(partial)]
+    # An empty one is about to be written to, or holds nothing that could be missed.
+    return [
+        partial
+        for partial in _find(folder)
+        if _has_bytes(partial) and not _core.is_being_recorded(partial)
+    ]
+
+
+def _has_bytes(path: Path) -> bool:
+    try:
+        return path.stat().st_size > 0
+    except OSError:  # It is complete by now.
+        return False
 
 
 def _find(folder: Path, *, recursive: bool = False) -> list[Path]:
@@ -135,14 +150,32 @@ def _recover_all(partials: Iterator[Path] | list[Path]) -> list[RecoveredRecordi
 
 
 def _recover_one(partial: Path) -> RecoveredRecording:
-    target = _free_name(_target(partial))
-    num_frames, num_bytes, width, height, fps = _core.recover_file(partial, target, _muxer(target))
+    wanted = _target(partial)
+    while True:
+        target = _free_name(wanted)
+        try:
+            num_frames, num_bytes, width, height, fps, damaged = _core.recover_file(
+                partial, target, _muxer(target)
+            )
+            break
+        except OutputError as error:
+            if error.errno != errno.EEXIST:
+                raise  # Else another recording got the name meanwhile.
+    if damaged is not None:
+        warnings.warn(
+            f"not all of {partial} could be read: {num_frames} frames are in {target}, the rest "
+            f"stays in {damaged}"
+            if num_frames
+            else f"nothing of {partial} could be read; it stays as {damaged}",
+            GymreelWarning,
+            stacklevel=4,
+        )
     return RecoveredRecording(
         path=target if num_frames else None,
         partial_path=partial,
         num_frames=num_frames,
         duration_seconds=num_frames / fps if fps else 0.0,
-        num_bytes=num_bytes,
+        num_bytes=num_bytes if num_frames else 0,
         size=(width, height),
     )
 
@@ -151,7 +184,9 @@ def _free_name(target: Path) -> Path:
     free, number = target, 1
     while os.path.lexists(free):
         ending = "-recovered" if number == 1 else f"-recovered-{number}"
-        free = target.with_name(f"{target.stem}{ending}{target.suffix}")
+        ending += target.suffix
+        stem = os.fsencode(target.stem)[: MAX_NAME_BYTES - len(os.fsencode(ending))]
+        free = target.with_name(stem.decode(errors="ignore") + ending)
         number += 1
     return free
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import importlib
 import os
 import sys
 import warnings
@@ -175,7 +176,7 @@ class VideoWriter:
 
     def _open(self, path: Path, config: WriterConfig, metadata: Mapping[str, str] | None) -> None:
         prepare_target(path)
-        _complete_at_exit_of_forked_process()
+        _complete_at_exit_of_child()
         self.path = path
         """The file that appears when the recording is complete."""
         self._config = config
@@ -370,26 +371,32 @@ def _finish_at_exit() -> None:
 def _forget_after_fork() -> None:
     """In a forked child: the parent's recordings are the parent's alone."""
     global _needs_finalizer  # noqa: PLW0603
+    _core.end_fork()
     _core.start_over_after_fork()
     _live.clear()
     _abandoned.clear()
     _needs_finalizer = True
 
 
-_needs_finalizer = False
+_needs_finalizer = True
 
 
-def _complete_at_exit_of_forked_process() -> None:
-    """Make up for atexit, which a child that multiprocessing forked leaves without."""
+def _complete_at_exit_of_child() -> None:
+    """Make up for atexit, which a child of multiprocessing that is not spawned leaves without."""
     global _needs_finalizer  # noqa: PLW0603
     if not _needs_finalizer:
         return
+    process = sys.modules.get("multiprocessing.process")
+    if process is None or process.parent_process() is None:
+        return
     _needs_finalizer = False
-    multiprocessing_util = sys.modules.get("multiprocessing.util")
-    if multiprocessing_util is not None:
-        multiprocessing_util.Finalize(None, _finish_at_exit, exitpriority=0)
+    importlib.import_module("multiprocessing.util").Finalize(None, _finish_at_exit, exitpriority=0)
 
 
 atexit.register(_finish_at_exit)
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget_after_fork)
+    os.register_at_fork(
+        before=_core.prepare_fork,
+        after_in_parent=_core.end_fork,
+        after_in_child=_forget_after_fork,
+    )

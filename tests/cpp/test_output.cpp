@@ -81,7 +81,7 @@ TEST_CASE("output: a file can be read and written at any position") {
     const TemporaryFolder folder;
     FileOutput output(folder / "a file", FileOutput::Open::create);
     check_random_access(output);
-    output.publish(folder / "a name");
+    output.publish(folder / "a name", Output::Existing::replace);
     CHECK(read_text(folder / "a name") == std::string("hello World\0\0\0\0\0\0\0\0\0!", 21));
 }
 

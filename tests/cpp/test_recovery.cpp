@@ -98,9 +98,11 @@ TEST_CASE("output: a file that is published keeps its lock until it has its name
     const auto file = FileOutput::create_beside(folder / "video", ".complete");
     const auto second = FileOutput::create_beside(folder / "video", ".complete");
     CHECK(folder.files() == Names{".video.complete", ".video.complete-2"});
-    file->publish(folder / "video");
+    file->publish(folder / "video", Output::Existing::keep);
     CHECK(file->path() == folder / "video");
     CHECK_FALSE(is_being_recorded(folder / "video"));
+    CHECK_THROWS_AS(second->publish(folder / "video", Output::Existing::keep), Error);
+    CHECK(folder.files() == Names{".video.complete-2", "video"});
     second->discard();
     CHECK(folder.files() == Names{"video"});
 }

@@ -67,8 +67,9 @@ class RecordedFrames:
             FrameError: The frame cannot be part of this video.
             FFmpegError: Encoding or writing an earlier frame failed.
         """
-        self._open_writer().write(frame)
-        self.num_frames += 1
+        holder = [frame]
+        del frame  # A local variable here would look like somebody else who can reach the pixels.
+        self.num_frames += self.write_from(holder)
 
     def extend(self, frames: Iterable[np.ndarray]) -> None:
         """Put frames at the end of the video, see :meth:`append`."""

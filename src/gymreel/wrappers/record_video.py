@@ -363,8 +363,7 @@ class RecordVideo(
                 )
             # Once a step, and mostly from cold caches: as few calls as can be.
             frames = self._recorded_frames
-            frames.write_from(holder)
-            frames.num_frames += 1
+            frames.num_frames += frames.write_from(holder)
         except GymreelError as error:
             self._fail_recording(error)
 
@@ -414,7 +413,13 @@ class RecordVideo(
 
     def __getstate__(self) -> dict[str, Any]:
         """Copy and pickle as not recording: two wrappers cannot write one file."""
-        return {**self.__dict__, "recording": False, "_video_name": None}
+        return {
+            **self.__dict__,
+            "recording": False,
+            "_video_name": None,
+            "_recorded_frames": RecordedFrames(),
+            "_unfinished": UnfinishedVideos(),
+        }
 
     def __del__(self) -> None:
         """Do nothing: dropped writers complete their files. Gymnasium's wrapper has the method."""
