@@ -202,6 +202,18 @@ class TestCopies:
         assert type(env.spec).from_json(env.spec.to_json()) == env.spec
         env.close()
 
+    def test_a_shallow_copy_leaves_the_recording_alone(self, folder: Path) -> None:
+        env = RecordVideo(NumberedEnv(6), folder, always)
+        env.reset()
+        env.step(0)
+        twin = copy.copy(env)
+        assert not twin.recording
+        assert len(twin.recorded_frames) == 0
+        twin.close()
+        env.step(0)
+        env.close()
+        assert numbers_in(folder / FIRST) == [0, 1, 2]
+
     @pytest.mark.parametrize("how", ["deepcopy", "pickle"])
     def test_a_copy_does_not_record_into_the_same_file(self, folder: Path, how: str) -> None:
         env = RecordVideo(NumberedEnv(9), folder, always)

@@ -19,8 +19,9 @@ InputContextPtr open_input(AVIOContext* io, const std::string& muxer) {
     AVFormatContext* context = avformat_alloc_context();
     if (context == nullptr) throw std::bad_alloc();
     context->pb = io;
-    // A packet that is cut off is none.
-    context->flags |= AVFMT_FLAG_CUSTOM_IO | AVFMT_FLAG_DISCARD_CORRUPT;
+    // A packet that is cut off is none. Without IGNIDX mov reads the index of every fragment before anything else, and
+    // gives up where the last is cut off.
+    context->flags |= AVFMT_FLAG_CUSTOM_IO | AVFMT_FLAG_DISCARD_CORRUPT | AVFMT_FLAG_IGNIDX;
     // avformat_open_input frees the context when it fails.
     check(avformat_open_input(&context, "", av_find_input_format(demuxer_name(muxer)), nullptr),
           "read the partial file", ErrorKind::output);
@@ -29,11 +30,20 @@ InputContextPtr open_input(AVIOContext* io, const std::string& muxer) {
     return input;
 }
 
+/// FFmpeg takes the end of a file that is cut off for the zero that ends a picture.
+bool is_whole_gif(const AVPacket& packet) noexcept {
+    constexpr std::uint8_t end_of_blocks = 0;
+    constexpr std::uint8_t end_of_file = ';';
+    const std::uint8_t last = packet.size > 0 ? packet.data[packet.size - 1] : end_of_file + 1;
+    return last == end_of_blocks || last == end_of_file;
+}
+
 }  // namespace
 
 Demuxer::Demuxer(Output& bytes, const std::string& muxer)
     : io_(bytes, IoHandle::Mode::read),
       context_(open_input(io_.get(), muxer)),
+      is_gif_(muxer == "gif"),
       keeps_decoding_times_(muxer != "matroska" && muxer != "webm") {}
 
 bool Demuxer::read(AVPacket& packet) {
@@ -42,7 +52,8 @@ bool Demuxer::read(AVPacket& packet) {
         check(io_.get()->error, "read the partial file", ErrorKind::output);
         if (result == AVERROR(ENOMEM)) throw std::bad_alloc();
         if (result < 0) return false;
-        if (packet.stream_index == 0 && (packet.flags & AV_PKT_FLAG_CORRUPT) == 0) break;
+        const bool is_whole = (packet.flags & AV_PKT_FLAG_CORRUPT) == 0 && (!is_gif_ || is_whole_gif(packet));
+        if (packet.stream_index == 0 && is_whole) break;
         av_packet_unref(&packet);
     }
     // Fragments cannot express that reordered frames start at 0; their first picture comes late by that.

@@ -46,6 +46,7 @@ public:
 private:
     IoHandle io_;
     InputContextPtr context_;
+    bool is_gif_;
     bool keeps_decoding_times_;
     std::int64_t first_pts_ = AV_NOPTS_VALUE;
     std::int64_t num_packets_ = 0;

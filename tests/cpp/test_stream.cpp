@@ -168,6 +168,18 @@ TEST_CASE("stream: a frame larger than the budget passes alone") {
     CHECK(stream.enqueue_copy(frame.view()) == Enqueued::schedule);
 }
 
+TEST_CASE("stream: without a frame under way nobody waits for a budget that is too small or used up") {
+    MemoryBudget small(frame_bytes / 2);
+    Stream stream(config_of({}), small);
+    SpentFrames spent;
+    const GreyFrame frame(1);
+    CHECK(stream.enqueue_copy(frame.view()) == Enqueued::schedule);
+    CHECK(stream.enqueue_copy(frame.view()) == Enqueued::full);
+    work_until_idle(stream, spent);  // Before the caller comes to wait.
+    CHECK(stream.wait_for_room(frame_bytes, 0ms));
+    CHECK(stream.enqueue_copy(frame.view()) == Enqueued::schedule);
+}
+
 TEST_CASE("stream: another size and a frame after the end are refused, and the token stays with the caller") {
     Stream stream(config_of({}), budget);
     SpentFrames spent;
