@@ -5,7 +5,7 @@
 
 PYTHON ?=
 export PYTHON
-CXX_FILES = $(wildcard cpp/core/*.[hc]pp cpp/bindings/*.[hc]pp tests/cpp/*.[hc]pp)
+CXX_FILES = $(wildcard cpp/core/*.[hc]pp cpp/bindings/*.[hc]pp tests/cpp/*.[hc]pp tests/fuzz/*.[hc]pp)
 
 VENV := .venv
 PY := $(VENV)/bin/python
@@ -17,6 +17,7 @@ BUILD_DIR = build/$(shell $(PY) -c 'import sys; print(sys.implementation.cache_t
 # Folders count as well, so that a file that comes or goes is noticed.
 BUILD_INPUTS := pyproject.toml CMakeLists.txt $(shell find cmake cpp -not -name '.*')
 include benchmarks/bench.mk
+include tests/reliability/reliability.mk
 TEST_INPUTS := $(shell find tests/cpp -not -name '.*')
 
 # A compiler cache is used where there is one.
@@ -40,6 +41,9 @@ help:
 	@echo "make lint       check style and types"
 	@echo "make format     format Python and C++"
 	@echo "make tidy       run clang-tidy over the C++"
+	@echo "make soak       run the reliability tests at length: kills, faults, forks, thousands of recordings"
+	@echo "make test-asan  run the tests with AddressSanitizer and UndefinedBehaviorSanitizer (make test-tsan)"
+	@echo "make fuzz       feed the core random files and frames"
 	@echo "make bench      measure gymreel against its peers (make bench-quick, bench-guard, bench-report)"
 	@echo "make wheel      build a wheel for this machine into dist/"
 	@echo "make sdist      build the source distribution into dist/"

@@ -37,7 +37,7 @@ def test_the_default_is_an_mp4_at_30_frames_per_second() -> None:
 
 
 def test_memory_and_file_hold_the_same_packets(tmp_path: Path) -> None:
-    # Not by x264, whose packets differ once in a few hundred times with what its memory held before.
+    # Not by x264, whose packets differ now and then with what its memory held before.
     frames = [numbered(number) for number in range(30)]
     path = record(tmp_path / "video.mp4", frames, codec="mpeg4", fps=25).path
     encoded = encode(frames, codec="mpeg4", fps=25)

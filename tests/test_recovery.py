@@ -579,7 +579,8 @@ def test_a_recovered_file_never_takes_the_place_of_another(
     record(tmp_path / "video.mkv", [numbered(number) for number in range(5)])
     (tmp_path / "video.mkv").rename(tmp_path / ".video.mkv.partial")
 
-    free_name, asked = recovery._free_name, []
+    free_name = recovery._free_name
+    asked: list[Path] = []
 
     def somebody_is_faster(target: Path) -> Path:
         free = free_name(target)

@@ -2,6 +2,7 @@
 
 #include <core/error.hpp>
 
+#include <array>
 #include <exception>
 #include <new>
 #include <string>
@@ -37,8 +38,14 @@ py::str decode_path(const std::string& path) {
         PyUnicode_DecodeFSDefaultAndSize(path.data(), static_cast<Py_ssize_t>(path.size())));
 }
 
+constexpr std::array kinds{ErrorKind::config, ErrorKind::codec_not_found, ErrorKind::frame_type, ErrorKind::frame_shape,
+                           ErrorKind::closed, ErrorKind::output,          ErrorKind::encode};
+
+/// The classes by kind. Never let go of, and found before they are needed: an interpreter that is ending imports nothing.
+std::array<PyObject*, kinds.size()> classes{};
+
 py::object make_exception(const ErrorInfo& info) {
-    const py::object type = py::module_::import("gymreel.errors").attr(class_name(info.kind));
+    const auto type = py::reinterpret_borrow<py::object>(classes.at(static_cast<std::size_t>(info.kind)));
     if (info.kind == ErrorKind::output || info.kind == ErrorKind::encode) {
         return type(info.code, info.operation, decode(info.reason), decode_path(info.filename), decode(info.log));
     }
@@ -71,6 +78,10 @@ void set_python_error(const std::exception_ptr& error) noexcept {
 }
 
 void register_errors(py::module_&) {
+    const py::module_ errors = py::module_::import("gymreel.errors");
+    for (const ErrorKind kind : kinds) {
+        classes.at(static_cast<std::size_t>(kind)) = py::object(errors.attr(class_name(kind))).release().ptr();
+    }
     // pybind11 wants it by value.
     py::register_local_exception_translator([](std::exception_ptr error) {
         try {

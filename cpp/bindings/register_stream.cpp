@@ -5,6 +5,7 @@
 #include <core/engine.hpp>
 #include <core/pack.hpp>
 
+#include <pybind11/numpy.h>
 #include <pybind11/stl.h>
 #include <pybind11/stl/filesystem.h>
 
@@ -28,6 +29,14 @@ using namespace std::chrono_literals;
 // How often a call that waits looks whether Ctrl-C was pressed.
 constexpr std::chrono::milliseconds signal_interval = 50ms;
 
+bool is_interpreter_ending() noexcept {
+#if PY_VERSION_HEX >= 0x030D0000
+    return Py_IsFinalizing() != 0;
+#else
+    return _Py_IsFinalizing() != 0;
+#endif
+}
+
 /// Without the GIL for as long as it lives. A thread that would get it back from an interpreter that is ending stops
 /// there for good, as CPython 3.14 does by itself: the older ones end the thread instead, by unwinding a stack that
 /// holds references, which must not be let go of without the GIL.
@@ -42,17 +51,24 @@ public:
     GilReleased& operator=(const GilReleased&) = delete;
 
 private:
-    static bool is_interpreter_ending() noexcept {
-#if PY_VERSION_HEX >= 0x030D0000
-        return Py_IsFinalizing() != 0;
-#else
-        return _Py_IsFinalizing() != 0;
-#endif
-    }
-
     bool ends_it_;  // Nobody else has the GIL once the interpreter is ending.
     PyThreadState* state_;
 };
+
+/// Whether everything was closed because the interpreter ends.
+std::atomic<bool> is_leaving{false};
+
+/// Whether this is a daemon thread that goes on while the interpreter leaves.
+bool is_left_behind() {
+    if (!is_leaving || is_interpreter_ending()) return false;
+    return py::module_::import("threading").attr("current_thread")().attr("daemon").cast<bool>();
+}
+
+/// A daemon thread is not told that it is too late: a moment later Python itself would have stopped it without a word.
+[[noreturn]] void stop_this_thread() {
+    const GilReleased no_gil;
+    for (;;) std::this_thread::sleep_for(1h);
+}
 
 /// Lets go of frames that were encoded meanwhile. With the GIL, on the thread that writes: the environment's next
 /// render() finds their memory free again.
@@ -117,7 +133,8 @@ public:
         if (PyList_SetSlice(holder, 0, 1, nullptr) != 0) throw py::error_already_set();
         try {
             return borrow ? write_borrowed(stream, view, frame) : write_copied(stream, view);
-        } catch (const Error&) {
+        } catch (const Error& error) {
+            if (error.info().kind == ErrorKind::closed && is_left_behind()) stop_this_thread();
             if (stream->failure()) is_told_ = true;  // It is what was thrown: a stream that failed says nothing else.
             throw;
         }
@@ -148,7 +165,11 @@ public:
         release_spent();
         const std::optional<StreamResult> result = stream_->result();
         if (!result) return py::none();
-        return py::make_tuple(result->path, result->num_frames, result->num_bytes, result->width, result->height);
+        // As text: an interpreter that is ending cannot import pathlib any more.
+        const std::string path = result->path.string();
+        auto name = py::reinterpret_steal<py::str>(
+            PyUnicode_DecodeFSDefaultAndSize(path.data(), static_cast<Py_ssize_t>(path.size())));
+        return py::make_tuple(std::move(name), result->num_frames, result->num_bytes, result->width, result->height);
     }
 
     py::bytes take_bytes() {
@@ -245,21 +266,33 @@ py::object write_function(const SharedHandle& handle) {
     return function;
 }
 
-/// Completes every recording of this process and ends the worker threads.
+/// Completes every recording of this process.
 void finish_all() {
+    is_leaving = true;
     for (const std::shared_ptr<Stream>& stream : Engine::instance().finish_all()) {
         wait_interruptibly([&](auto interval) { return stream->wait_until_done(interval); });
     }
-    {
-        const GilReleased no_gil;
-        Engine::instance().stop_workers();
-    }
     release_spent();
+}
+
+/// Completes what was begun after that, by destructors and daemon threads, and ends the worker threads. Python is gone:
+/// nobody writes any more.
+void complete_the_rest() noexcept {
+    try {
+        for (const std::shared_ptr<Stream>& stream : Engine::instance().finish_all()) {
+            while (!stream->wait_until_done(signal_interval)) {
+            }
+        }
+        Engine::instance().stop_workers();
+    } catch (const std::exception&) {  // The partial files hold what there is.
+    }
 }
 
 }  // namespace
 
 void register_stream(py::module_& module) {
+    py::detail::npy_api::get();  // Now: an interpreter that is ending imports nothing.
+    Py_AtExit(&complete_the_rest);
     py::class_<StreamHandle, SharedHandle>(module, "Stream")
         .def(py::init([](const std::optional<std::filesystem::path>& path, std::string muxer, std::string encoder,
                          std::string pixel_format, std::pair<int, int> fps, Options options, Metadata metadata,
@@ -287,7 +320,10 @@ void register_stream(py::module_& module) {
     module.def("finish_all", &finish_all);
     module.def("prepare_fork", &Engine::prepare_fork);
     module.def("end_fork", &Engine::end_fork);
-    module.def("start_over_after_fork", &Engine::start_over_after_fork);
+    module.def("start_over_after_fork", [] {
+        is_leaving = false;
+        Engine::start_over_after_fork();
+    });
 }
 
 }  // namespace gymreel

@@ -73,7 +73,7 @@ bool try_to_lock(int descriptor) {
         if (attempt == max_attempts) return false;
         std::this_thread::sleep_for(std::chrono::milliseconds(1));
     }
-    struct stat status {};
+    struct stat status{};
     return ::fstat(descriptor, &status) < 0 || status.st_nlink > 0;
 }
 
@@ -98,7 +98,7 @@ int sync_folder(const std::filesystem::path& folder) {
 }
 
 std::int64_t size_of(int descriptor) {
-    struct stat status {};
+    struct stat status{};
     return ::fstat(descriptor, &status) < 0 ? 0 : status.st_size;
 }
 int close_file(int descriptor) { return ::close(descriptor); }
@@ -112,19 +112,23 @@ int write_some(int descriptor, std::int64_t position, const std::uint8_t* buffer
 
 #endif
 
+[[noreturn]] void fail(int error, const char* operation) {
+    throw Error({ErrorKind::output, error, operation, describe_av_error(AVERROR(error)), {}, {}});
+}
+
 void check_sync(int error, const char* operation) {
     // Pipes and some network file systems cannot sync; that is no loss.
-    if (error != 0 && error != EINVAL && error != ENOTSUP) check(AVERROR(error), operation, ErrorKind::output);
+    if (error != 0 && error != EINVAL && error != ENOTSUP) fail(error, operation);
 }
 
 }  // namespace
 
-FileOutput::FileOutput(std::filesystem::path path, Open how) : path_(std::move(path)), descriptor_(-1) {
+FileOutput::FileOutput(std::filesystem::path path, Open how) : path_(std::move(path)) {
     descriptor_ = open_file(path_, how);
-    if (descriptor_ < 0) check(AVERROR(errno), "open the output file", ErrorKind::output);
+    if (descriptor_ < 0) fail(errno, "open the output file");
     if (!try_to_lock(descriptor_)) {
         close();
-        check(AVERROR(how == Open::create ? EEXIST : EBUSY), "lock the output file", ErrorKind::output);
+        fail(how == Open::create ? EEXIST : EBUSY, "lock the output file");
     }
     size_ = size_of(descriptor_);
 }
@@ -180,15 +184,15 @@ void FileOutput::publish(const std::filesystem::path& target, Existing existing)
     } else {
         error.assign(rename_to_new(path_, target), std::generic_category());
     }
-    if (error) check(AVERROR(error.value()), "rename the complete file", ErrorKind::output);
+    if (error) fail(error.value(), "rename the complete file");
     path_ = target;
-    const int sync_error = sync_folder(target.parent_path());
-    // The lock lasts until the file has its name: nobody must take it for a leftover.
+}
+
+void FileOutput::settle() {
+    const int sync_error = sync_folder(path_.parent_path());
     const int close_error = descriptor_ >= 0 && close_file(std::exchange(descriptor_, -1)) < 0 ? errno : 0;
     check_sync(sync_error, "sync the folder");
-    if (close_error != 0 && close_error != EINTR) {
-        check(AVERROR(close_error), "close the output file", ErrorKind::output);
-    }
+    if (close_error != 0 && close_error != EINTR) fail(close_error, "close the output file");
 }
 
 void FileOutput::discard() noexcept {

@@ -34,8 +34,9 @@ public:
 
     enum class Existing { replace, keep };
 
-    /// Makes the bytes last under the name `target`; see FileOutput.
+    /// Makes the bytes last under the name `target`, and the name last; see FileOutput.
     virtual void publish(const std::filesystem::path& /*target*/, Existing /*existing*/) {}
+    virtual void settle() {}
 
     /// Nobody wants the bytes any more.
     virtual void discard() noexcept {}
@@ -74,12 +75,16 @@ public:
 
     const std::filesystem::path& path() const noexcept override { return path_; }
 
-    /// Waits until the bytes are on the disk, gives the file the name `target`, waits until that is on the disk too,
-    /// and closes the file. Once it has its name, path() is `target`.
+    /// Waits until the bytes are on the disk, and gives the file the name `target`.
     ///
-    /// Errors: Error (output): some file systems report a failed write only here. EEXIST where a file of that name is to
-    /// be kept.
+    /// Errors: Error (output), the file then has its old name: some file systems report a failed write only here. EEXIST
+    /// where a file of that name is to be kept.
     void publish(const std::filesystem::path& target, Existing existing) override;
+
+    /// Waits until the name is on the disk, and what was done in the folder before, and closes the file.
+    ///
+    /// Errors: Error (output).
+    void settle() override;
 
     /// Removes the file and closes it. One that cannot be removed does no harm.
     void discard() noexcept override;
@@ -88,7 +93,7 @@ private:
     void close() noexcept;
 
     std::filesystem::path path_;
-    int descriptor_;
+    int descriptor_ = -1;
     std::int64_t size_ = 0;
 };
 

@@ -13,9 +13,9 @@ RecordingFile::RecordingFile(FileConfig config, const AVCodecContext& encoder)
     try {
         if (!parameters_) throw std::bad_alloc();
         check(avcodec_parameters_from_context(parameters_.get(), &encoder), "describe the stream", ErrorKind::output);
-        muxer_ = std::make_unique<Muxer>(*output_,
-                                         growing_container(config_.muxer, config_.metadata, encoder.framerate),
-                                         *parameters_, encoder.time_base, encoder.framerate);
+        muxer_ =
+            std::make_unique<Muxer>(*output_, growing_container(config_.muxer, config_.metadata, encoder.framerate),
+                                    *parameters_, encoder.time_base, encoder.framerate);
     } catch (...) {
         output_->discard();  // It holds no frame.
         throw;
@@ -47,16 +47,12 @@ void RecordingFile::finish(const Metadata& metadata) {
         }
         complete->publish(config_.path, Output::Existing::replace);
     } catch (...) {
-        if (config_.path.empty() || complete->path() != config_.path) {
-            complete->discard();
-        } else {  // The file is there; only whether its name is on the disk is not sure.
-            output_->discard();
-            output_ = std::move(complete);
-        }
+        complete->discard();
         throw;
     }
     output_->discard();
     output_ = std::move(complete);
+    output_->settle();
 }
 
 std::vector<std::uint8_t> RecordingFile::take_bytes() {

@@ -3,12 +3,16 @@
 #include "demuxer.hpp"
 #include "error.hpp"
 #include "log_capture.hpp"
+#include "muxer.hpp"
 #include "output.hpp"
 #include "remux.hpp"
 
+#include <algorithm>
+#include <array>
 #include <exception>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #ifndef _WIN32
@@ -33,35 +37,55 @@ std::filesystem::path name_of(const std::filesystem::path& partial) {
     return partial.parent_path() / hidden.substr(1, end - 1);
 }
 
+/// Whether a process can have died while it wrote this, in pieces, before the first frame.
+bool is_start_of_header(FileOutput& file, const std::string& muxer) {
+    if (file.size() > largest_header) return false;
+    std::array<std::uint8_t, 8> start{};
+    const std::string_view text(reinterpret_cast<const char*>(start.data()),
+                                static_cast<std::size_t>(std::max(0, file.read_at(0, start.data(), start.size()))));
+    if (Muxer::is_mp4(muxer)) return text.substr(std::min<std::size_t>(4, text.size())) == "ftyp";
+    return text.substr(0, 4) == (muxer == "gif" ? "GIF8" : "\x1A\x45\xDF\xA3");
+}
+
+/// Copies what can be read. Where that is nothing, `complete` stays empty.
+RecoveredFile copy(FileOutput& leftover, FileOutput& complete, const std::string& muxer, std::int64_t& end) {
+    RecoveredFile result;
+    try {
+        Demuxer demuxer(leftover, muxer);
+        const AVCodecParameters& codec = *demuxer.stream().codecpar;
+        const RemuxResult copied = remux(demuxer, complete, muxer, demuxer.metadata());
+        end = demuxer.end_of_packets();
+        result = {copied.num_packets, complete.size(), codec.width, codec.height, av_q2d(copied.frame_rate), {}};
+    } catch (const Error&) {
+        if (complete.size() > 0 || !is_start_of_header(leftover, muxer)) throw;
+    }
+    return result;
+}
+
 RecoveredFile recover(FileOutput& leftover, const std::filesystem::path& target, const std::string& muxer) {
     RecoveredFile result;
     std::int64_t end = 0;
+    const std::filesystem::path name = name_of(leftover.path());
+    std::unique_ptr<FileOutput> complete;
     if (leftover.size() > 0) {
-        const std::filesystem::path name = name_of(leftover.path());
-        const std::unique_ptr<FileOutput> complete = FileOutput::create_beside(name, ".complete");
+        complete = FileOutput::create_beside(name, ".complete");
         try {
-            Demuxer demuxer(leftover, muxer);
-            const AVCodecParameters& codec = *demuxer.stream().codecpar;
-            const RemuxResult copied = remux(demuxer, *complete, muxer, demuxer.metadata());
-            end = demuxer.end_of_packets();
-            result.num_frames = copied.num_packets;
-            result.num_bytes = complete->size();
-            result.width = codec.width;
-            result.height = codec.height;
-            result.frames_per_second = av_q2d(copied.frame_rate);
+            result = copy(leftover, *complete, muxer, end);
             if (result.num_frames > 0) complete->publish(target, Output::Existing::keep);
         } catch (...) {
-            if (complete->path() != target) complete->discard();
+            complete->discard();
             throw;
         }
-        if (result.num_frames == 0) complete->discard();
     }
     if (leftover.size() - end > (result.num_frames > 0 ? largest_cut : largest_header)) {
-        result.damaged_path = FileOutput::create_beside(name_of(leftover.path()), ".damaged")->path();
+        result.damaged_path = FileOutput::create_beside(name, ".damaged")->path();
         leftover.publish(result.damaged_path, Output::Existing::replace);
+        leftover.settle();
     } else {
         leftover.discard();
     }
+    if (complete && result.num_frames == 0) complete->discard();
+    if (complete && result.num_frames > 0) complete->settle();
     return result;
 }
 

@@ -181,7 +181,8 @@ class StreamLine {
 public:
     StreamLine() = default;
     ~StreamLine() {
-        while (pop_front() != nullptr) {}
+        while (pop_front() != nullptr) {
+        }
     }
     StreamLine(StreamLine&& other) noexcept { swap(other); }
     StreamLine& operator=(StreamLine&&) = delete;

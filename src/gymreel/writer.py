@@ -234,7 +234,7 @@ class VideoWriter:
         self._stream.raise_untold_failure()
         path, num_frames, num_bytes, width, height = result
         return Recording(
-            path=path,
+            path=Path(path),
             num_frames=num_frames,
             duration_seconds=float(num_frames / self._config.fps),
             num_bytes=num_bytes,

@@ -100,6 +100,7 @@ TEST_CASE("output: a file that is published keeps its lock until it has its name
     CHECK(folder.files() == Names{".video.complete", ".video.complete-2"});
     file->publish(folder / "video", Output::Existing::keep);
     CHECK(file->path() == folder / "video");
+    file->settle();
     CHECK_FALSE(is_being_recorded(folder / "video"));
     CHECK_THROWS_AS(second->publish(folder / "video", Output::Existing::keep), Error);
     CHECK(folder.files() == Names{".video.complete-2", "video"});

@@ -49,8 +49,8 @@ class RecordedFrames:
         """The writer's function of that name, for who counts the frame in ``num_frames``."""
         self.num_frames = 0
         self.num_steps = 0
-        """Steps of the environment since the first frame, and the sum of their rewards."""
-        self.total_reward: Any = 0.0
+        """Steps of the environment since the first frame, and the sum of their rewards if they have one."""
+        self.total_reward: float | None = 0.0
 
     def __len__(self) -> int:
         """Count the frames of the current recording."""
@@ -90,13 +90,25 @@ class RecordedFrames:
         """
         return self._open_writer().stats
 
+    def add_reward(self, reward: Any) -> None:
+        """Add what a step gave, in full precision; what is no number has no sum."""
+        is_number = isinstance(reward, (Real, np.bool_)) or (
+            isinstance(reward, np.ndarray) and reward.ndim == 0
+        )
+        if self.total_reward is None:
+            return
+        try:
+            self.total_reward = self.total_reward + float(reward) if is_number else None
+        except Exception:  # Too large, or whatever else a class of the user's may raise.
+            self.total_reward = None
+
     def finish(self) -> None:
         """Take no more frames and let the file complete in the background."""
         if self._writer is None:
             return
         metadata = {"steps": str(self.num_steps)}
-        if isinstance(self.total_reward, Real):
-            metadata["return"] = f"{float(self.total_reward):.10g}"
+        if self.total_reward is not None:
+            metadata["return"] = f"{self.total_reward:.10g}"
         with contextlib.suppress(WriterClosedError):  # In a forked child it is its parent's.
             self._writer.add_metadata(metadata)
         self._writer.finish()

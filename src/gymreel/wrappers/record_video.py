@@ -252,10 +252,10 @@ class RecordVideo(
         if self.recording:
             frames = self._recorded_frames
             frames.num_steps += 1
-            try:
+            if type(reward) is float and frames.total_reward is not None:
                 frames.total_reward += reward
-            except (TypeError, ValueError):  # Rewards of another kind have no sum.
-                frames.total_reward = None
+            else:
+                frames.add_reward(reward)
 
         if self.step_trigger and self.step_trigger(self.step_id):
             self.start_recording(f"{self.name_prefix}-step-{self.step_id}")

@@ -1,0 +1,71 @@
+// Arbitrary bytes as what a killed process has left: they are copied into a complete file or refused with an Error. The
+// first byte of an input says which container it is taken for.
+
+#include "demuxer.hpp"
+#include "error.hpp"
+#include "fuzz_input.hpp"
+#include "log_capture.hpp"
+#include "output.hpp"
+#include "remux.hpp"
+
+extern "C" {
+#include <libavutil/mem.h>
+}
+
+#include <new>
+#include <string>
+
+namespace {
+
+using namespace gymreel;
+
+/// Memory that is full at some point, as disks are: a file may claim to be of any size.
+class BoundedOutput final : public Output {
+public:
+    int read_at(std::int64_t position, std::uint8_t* buffer, int size) noexcept override {
+        return bytes_.read_at(position, buffer, size);
+    }
+    int write_at(std::int64_t position, const std::uint8_t* buffer, int size) noexcept override {
+        constexpr std::int64_t largest = 64 << 20;
+        return position > largest - size ? AVERROR(ENOSPC) : bytes_.write_at(position, buffer, size);
+    }
+    std::int64_t size() const noexcept override { return bytes_.size(); }
+
+private:
+    MemoryOutput bytes_;
+};
+
+/// As recover_file() does it, but in memory.
+std::uint64_t recover(Output& leftover, Output& complete, const std::string& muxer) {
+    Demuxer demuxer(leftover, muxer);
+    return remux(demuxer, complete, muxer, demuxer.metadata()).num_packets;
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerInitialize(int* /*argc*/, char*** /*argv*/) {
+    av_max_alloc(std::size_t{256} << 20);
+    return 0;
+}
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+    if (size < 2) return 0;
+    const LogCapture quiet;
+    const std::string muxer = fuzz::muxers[data[0] % fuzz::muxers.size()];
+    MemoryOutput leftover;
+    GYMREEL_FUZZ_CHECK(leftover.write_at(0, data + 1, static_cast<int>(size) - 1) == static_cast<int>(size) - 1);
+    BoundedOutput complete;
+    try {
+        if (recover(leftover, complete, muxer) == 0) {
+            GYMREEL_FUZZ_CHECK(complete.size() == 0);
+            return 0;
+        }
+        GYMREEL_FUZZ_CHECK(complete.size() > 0);
+        // What comes out may be as broken as what went in; to read it must do no harm either.
+        BoundedOutput again;
+        recover(complete, again, muxer);
+    } catch (const Error&) {
+    } catch (const std::bad_alloc&) {
+    }
+    return 0;
+}
