@@ -68,6 +68,7 @@ void check_encoder_options(const std::string& encoder, const Options& options) {
                         "encoder '" + encoder + "' has no option '" + name + "'; `ffmpeg -h encoder=" + encoder +
                             "` lists those it has");
         }
+        if (result == AVERROR(ENOMEM)) throw std::bad_alloc();
         if (result < 0) {
             throw Error(ErrorKind::config, "options",
                         "encoder '" + encoder + "' does not take '" + value + "' for its option '" + name +

@@ -51,9 +51,9 @@ struct ranges {
     struct range at[max_ranges];
     int count;
 };
-static struct ranges targets;      /* Only their allocations fail, where there are any. */
-static struct ranges go_betweens;  /* Allocate for others, who count as the caller. */
-static struct ranges spared;       /* Nothing fails while these are at work. */
+static struct ranges targets;     /* Only their allocations fail, where there are any. */
+static struct ranges go_betweens; /* Allocate for others, who count as the caller. */
+static struct ranges spared;      /* Nothing fails while these are at work. */
 
 /* Once, before any other thread runs. */
 void gymreel_fault_watch(const char* path) {
@@ -166,51 +166,51 @@ static void* find_next(_Atomic(void*)* known, const char* name) {
 }
 
 #define CALLER __builtin_return_address(0)
-#define NEXT(name, ...)                                   \
-    static _Atomic(void*) next_address;                   \
-    __VA_ARGS__ next;                                     \
+#define NEXT(name, ...)                 \
+    static _Atomic(void*) next_address; \
+    __VA_ARGS__ next;                   \
     *(void**)(&next) = find_next(&next_address, name)
 
 /* Files. */
 
-#define DEFINE_WRITE(function, offset_type)                                                         \
-    ssize_t function(int descriptor, const void* buffer, size_t size, offset_type position) {        \
-        typedef ssize_t (*function_type)(int, const void*, size_t, offset_type);                     \
-        NEXT(#function, function_type);                                                              \
-        if (is_ours(descriptor) && fails(write_kind, CALLER)) return -1;                             \
-        return next(descriptor, buffer, size, position);                                             \
+#define DEFINE_WRITE(function, offset_type)                                                   \
+    ssize_t function(int descriptor, const void* buffer, size_t size, offset_type position) { \
+        typedef ssize_t (*function_type)(int, const void*, size_t, offset_type);              \
+        NEXT(#function, function_type);                                                       \
+        if (is_ours(descriptor) && fails(write_kind, CALLER)) return -1;                      \
+        return next(descriptor, buffer, size, position);                                      \
     }
 DEFINE_WRITE(pwrite, off_t)
 DEFINE_WRITE(pwrite64, off64_t)
 
-#define DEFINE_READ(function, offset_type)                                                           \
-    ssize_t function(int descriptor, void* buffer, size_t size, offset_type position) {              \
-        typedef ssize_t (*function_type)(int, void*, size_t, offset_type);                           \
-        NEXT(#function, function_type);                                                              \
-        if (is_ours(descriptor) && fails(read_kind, CALLER)) return -1;                              \
-        return next(descriptor, buffer, size, position);                                             \
+#define DEFINE_READ(function, offset_type)                                              \
+    ssize_t function(int descriptor, void* buffer, size_t size, offset_type position) { \
+        typedef ssize_t (*function_type)(int, void*, size_t, offset_type);              \
+        NEXT(#function, function_type);                                                 \
+        if (is_ours(descriptor) && fails(read_kind, CALLER)) return -1;                 \
+        return next(descriptor, buffer, size, position);                                \
     }
 DEFINE_READ(pread, off_t)
 DEFINE_READ(pread64, off64_t)
 
-#define DEFINE_OPEN(function)                                                                        \
-    int function(const char* path, int flags, ...) {                                                 \
-        typedef int (*function_type)(const char*, int, ...);                                         \
-        NEXT(#function, function_type);                                                              \
-        mode_t mode = 0;                                                                             \
-        if ((flags & O_CREAT) != 0) {                                                                \
-            va_list arguments;                                                                       \
-            va_start(arguments, flags);                                                              \
-            mode = va_arg(arguments, mode_t);                                                        \
-            va_end(arguments);                                                                       \
-        }                                                                                            \
-        const int is_below_folder = is_below(path);                                                  \
-        if (is_below_folder && (flags & O_CREAT) != 0 && fails(open_kind, CALLER)) return -1;        \
-        const int descriptor = next(path, flags, mode);                                              \
-        if (descriptor >= 0 && descriptor < max_descriptors) {                                       \
-            atomic_store(&is_watched[descriptor], is_below_folder != 0);                             \
-        }                                                                                            \
-        return descriptor;                                                                           \
+#define DEFINE_OPEN(function)                                                                 \
+    int function(const char* path, int flags, ...) {                                          \
+        typedef int (*function_type)(const char*, int, ...);                                  \
+        NEXT(#function, function_type);                                                       \
+        mode_t mode = 0;                                                                      \
+        if ((flags & O_CREAT) != 0) {                                                         \
+            va_list arguments;                                                                \
+            va_start(arguments, flags);                                                       \
+            mode = va_arg(arguments, mode_t);                                                 \
+            va_end(arguments);                                                                \
+        }                                                                                     \
+        const int is_below_folder = is_below(path);                                           \
+        if (is_below_folder && (flags & O_CREAT) != 0 && fails(open_kind, CALLER)) return -1; \
+        const int descriptor = next(path, flags, mode);                                       \
+        if (descriptor >= 0 && descriptor < max_descriptors) {                                \
+            atomic_store(&is_watched[descriptor], is_below_folder != 0);                      \
+        }                                                                                     \
+        return descriptor;                                                                    \
     }
 DEFINE_OPEN(open)
 DEFINE_OPEN(open64)
@@ -259,13 +259,9 @@ void* __libc_memalign(size_t alignment, size_t size);
 
 void* malloc(size_t size) { return fails(allocation_kind, CALLER) ? NULL : __libc_malloc(size); }
 
-void* calloc(size_t count, size_t size) {
-    return fails(allocation_kind, CALLER) ? NULL : __libc_calloc(count, size);
-}
+void* calloc(size_t count, size_t size) { return fails(allocation_kind, CALLER) ? NULL : __libc_calloc(count, size); }
 
-void* realloc(void* block, size_t size) {
-    return fails(allocation_kind, CALLER) ? NULL : __libc_realloc(block, size);
-}
+void* realloc(void* block, size_t size) { return fails(allocation_kind, CALLER) ? NULL : __libc_realloc(block, size); }
 
 void* memalign(size_t alignment, size_t size) {
     return fails(allocation_kind, CALLER) ? NULL : __libc_memalign(alignment, size);

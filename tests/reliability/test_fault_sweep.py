@@ -11,7 +11,6 @@ import errno
 import json
 import os
 import platform
-import random
 import shutil
 import subprocess
 import sys
@@ -28,7 +27,6 @@ import gymreel
 
 IS_SOAK = os.environ.get("GYMREEL_SOAK", "") not in ("", "0")
 SUFFIXES = [".mp4", ".mkv", ".webm", ".gif", ".mov"] if IS_SOAK else [".mp4", ".mkv"]
-STRIDE = 1 if IS_SOAK else 37
 SEED = 20_240_607
 TIMEOUT = 3600 if IS_SOAK else 100
 TESTS = Path(__file__).parents[1]
@@ -116,8 +114,11 @@ def test_a_file_operation_that_fails_is_told_once_and_keeps_what_was_written(
 
 
 def test_a_close_that_fails_is_told_only_where_it_matters(run_sweeps: RunSweeps) -> None:
-    for tally in run_sweeps(Sweep("close", errno.EIO, for_ever) for for_ever in ONCE_AND_FOR_EVER):
-        assert 0 < tally.num_failed < tally.num_points
+    once, for_ever = run_sweeps(
+        Sweep("close", errno.EIO, for_ever) for for_ever in ONCE_AND_FOR_EVER
+    )
+    assert 0 < once.num_failed < once.num_points  # Not where the partial file is let go of.
+    assert for_ever.num_failed == for_ever.num_points  # Each of these lasts until the complete one.
 
 
 def test_an_interrupted_call_is_made_again(run_sweeps: RunSweeps) -> None:
@@ -125,33 +126,6 @@ def test_an_interrupted_call_is_made_again(run_sweeps: RunSweeps) -> None:
         Sweep(kind, errno.EINTR, suffix=suffix) for kind in ("write", "read") for suffix in SUFFIXES
     ):
         assert tally.num_failed == 0
-
-
-@pytest.mark.timeout(TIMEOUT)
-@every_container
-def test_an_allocation_of_our_own_that_fails_is_told_once_and_keeps_what_was_written(
-    run_sweeps: RunSweeps, suffix: str
-) -> None:
-    for tally in run_sweeps(
-        Sweep("allocation", errno.ENOMEM, for_ever, suffix, ours_only=True)
-        for for_ever in ONCE_AND_FOR_EVER
-    ):
-        assert tally.num_failed == tally.num_points
-
-
-@pytest.mark.timeout(TIMEOUT)
-@every_container
-def test_no_allocation_that_fails_ends_the_process_or_harms_the_next_recording(
-    run_sweeps: RunSweeps, suffix: str
-) -> None:
-    # FFmpeg and the encoders pass over some failures of their own allocations (headers without
-    # parameters, fragments that are cut off) and say that all is well: nobody looks at pictures.
-    first = random.Random(SEED).randint(1, STRIDE)
-    for tally in run_sweeps(
-        Sweep("allocation", errno.ENOMEM, for_ever, suffix, first=first, stride=STRIDE)
-        for for_ever in ONCE_AND_FOR_EVER
-    ):
-        assert tally.num_failed > 0
 
 
 def test_an_allocation_of_the_calling_thread_that_fails_costs_the_call_alone(

@@ -49,7 +49,7 @@ class RecordedFrames:
         """The writer's function of that name, for who counts the frame in ``num_frames``."""
         self.num_frames = 0
         self.num_steps = 0
-        """Steps of the environment since the first frame, and the sum of their rewards if they have one."""
+        """Steps since the first frame, and the sum of their rewards if they have one."""
         self.total_reward: float | None = 0.0
 
     def __len__(self) -> int:
