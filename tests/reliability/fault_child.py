@@ -314,7 +314,8 @@ class Sweeper:
         failed = []
         for episode, name in enumerate(names):
             numbers = list(range(7 * episode, 7 * episode + 7))
-            if str(self._folder / name) in "".join(str(warning.message) for warning in caught):
+            # The name is in that of the partial file too.
+            if name in "".join(str(warning.message) for warning in caught):
                 failed.append(name)
             else:
                 assert numbers_in(self._folder / name) == numbers, (name, caught)
@@ -354,6 +355,9 @@ class Sweeper:
     def _check_complete(self, recording: gymreel.Recording, num_frames: int) -> None:
         assert os.listdir(self._folder) == [self._target.name]
         assert recording.path == self._target
+        if recording.num_frames != num_frames and self._is_lenient:
+            self.tally.num_passed_over += 1
+            return
         assert recording.num_frames == num_frames
         assert recording.num_bytes == self._target.stat().st_size
         self._check_pictures(self._target, num_frames)
