@@ -178,6 +178,7 @@ int FileOutput::write_at(std::int64_t position, const std::uint8_t* buffer, int 
 void FileOutput::publish(const std::filesystem::path& target, Existing existing) {
     check_sync(sync_file(descriptor_) < 0 ? errno : 0, "sync the output file");
     if (!open_files_can_be_renamed) close();
+    std::filesystem::path new_path = target;  // Before anything is done: it may fail.
     std::error_code error;
     if (existing == Existing::replace) {
         std::filesystem::rename(path_, target, error);
@@ -185,7 +186,7 @@ void FileOutput::publish(const std::filesystem::path& target, Existing existing)
         error.assign(rename_to_new(path_, target), std::generic_category());
     }
     if (error) fail(error.value(), "rename the complete file");
-    path_ = target;
+    path_ = std::move(new_path);
 }
 
 void FileOutput::settle() {

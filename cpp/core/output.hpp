@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <utility>
 #include <vector>
 
 namespace gymreel {
@@ -31,6 +32,9 @@ public:
 
     /// Where the bytes are; empty for memory.
     virtual const std::filesystem::path& path() const noexcept { return no_path_; }
+
+    /// The same, taken away and not copied, which needs no memory: nothing is done with the output after.
+    virtual std::filesystem::path take_path() noexcept { return {}; }
 
     enum class Existing { replace, keep };
 
@@ -74,6 +78,7 @@ public:
     std::int64_t size() const noexcept override { return size_; }
 
     const std::filesystem::path& path() const noexcept override { return path_; }
+    std::filesystem::path take_path() noexcept override { return std::move(path_); }
 
     /// Waits until the bytes are on the disk, and gives the file the name `target`.
     ///

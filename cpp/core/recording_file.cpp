@@ -55,7 +55,7 @@ void RecordingFile::finish(const Metadata& metadata) {
     output_->settle();
 }
 
-std::vector<std::uint8_t> RecordingFile::take_bytes() {
+std::vector<std::uint8_t> RecordingFile::take_bytes() noexcept {
     auto* const memory = dynamic_cast<MemoryOutput*>(output_.get());
     return memory == nullptr ? std::vector<std::uint8_t>() : memory->take_bytes();
 }

@@ -45,10 +45,12 @@ public:
     /// Where the bytes are: the partial file until finish() has succeeded, then `config.path`.
     const std::filesystem::path& path() const noexcept { return output_->path(); }
 
+    std::filesystem::path take_path() noexcept { return output_->take_path(); }
+
     std::int64_t num_bytes() const noexcept { return output_->size(); }
 
     /// The complete recording, where it stays in memory.
-    std::vector<std::uint8_t> take_bytes();
+    std::vector<std::uint8_t> take_bytes() noexcept;
 
 private:
     /// A new output: a hidden file beside the target that did not exist yet, or memory.

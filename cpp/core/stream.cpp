@@ -290,14 +290,13 @@ void Stream::complete() noexcept {
     if (file_ && (file_is_sound || file_->num_packets() == 0)) attempt([&] { file_->finish(late_metadata); });
     StreamResult result;
     std::vector<std::uint8_t> bytes;
-    attempt([&] {
-        result.path = config_.file.path;
-        if (!file_) return;
+    // Nothing here needs memory: what was recorded is told of even where there is none.
+    if (file_) {
         result.num_frames = file_->num_packets();
-        if (file_->num_packets() > 0) result.path = file_->path();
         result.num_bytes = file_->num_bytes();
         bytes = file_->take_bytes();
-    });
+    }
+    result.path = result.num_frames > 0 ? file_->take_path() : std::move(config_.file.path);
     // Freeing an encoder takes a while: not under the lock, which the calling side needs.
     file_.reset();
     encoder_.reset();

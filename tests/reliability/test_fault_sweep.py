@@ -11,6 +11,7 @@ import errno
 import json
 import os
 import platform
+import random
 import shutil
 import subprocess
 import sys
@@ -27,6 +28,7 @@ import gymreel
 
 IS_SOAK = os.environ.get("GYMREEL_SOAK", "") not in ("", "0")
 SUFFIXES = [".mp4", ".mkv", ".webm", ".gif", ".mov"] if IS_SOAK else [".mp4", ".mkv"]
+STRIDE = 1 if IS_SOAK else 37
 SEED = 20_240_607
 TIMEOUT = 3600 if IS_SOAK else 100
 TESTS = Path(__file__).parents[1]
@@ -126,6 +128,33 @@ def test_an_interrupted_call_is_made_again(run_sweeps: RunSweeps) -> None:
         Sweep(kind, errno.EINTR, suffix=suffix) for kind in ("write", "read") for suffix in SUFFIXES
     ):
         assert tally.num_failed == 0
+
+
+@pytest.mark.timeout(TIMEOUT)
+@every_container
+def test_an_allocation_of_our_own_that_fails_is_told_once_and_keeps_what_was_written(
+    run_sweeps: RunSweeps, suffix: str
+) -> None:
+    for tally in run_sweeps(
+        Sweep("allocation", errno.ENOMEM, for_ever, suffix, ours_only=True)
+        for for_ever in ONCE_AND_FOR_EVER
+    ):
+        assert tally.num_failed == tally.num_points
+
+
+@pytest.mark.timeout(TIMEOUT)
+@every_container
+def test_no_allocation_that_fails_ends_the_process_or_harms_the_next_recording(
+    run_sweeps: RunSweeps, suffix: str
+) -> None:
+    # FFmpeg and the encoders pass over some failures of their own allocations (headers without
+    # parameters, fragments that are cut off) and say that all is well: nobody looks at pictures.
+    first = random.Random(SEED).randint(1, STRIDE)
+    for tally in run_sweeps(
+        Sweep("allocation", errno.ENOMEM, for_ever, suffix, first=first, stride=STRIDE)
+        for for_ever in ONCE_AND_FOR_EVER
+    ):
+        assert tally.num_failed > 0
 
 
 def test_an_allocation_of_the_calling_thread_that_fails_costs_the_call_alone(
