@@ -78,6 +78,21 @@ def test_workers_are_not_pinned_with_the_thread_that_writes(tmp_path: Path) -> N
     assert _run(code).stdout.strip() == "True"
 
 
+def test_workers_take_no_signals_from_the_program_but_their_own_crashes(tmp_path: Path) -> None:
+    code = (
+        "import gymreel, numpy as np, pathlib, re, signal\n"
+        f"writer = gymreel.VideoWriter({str(tmp_path / 'video.mp4')!r})\n"
+        "writer.write(np.zeros((16, 16, 3), np.uint8)); writer.close()\n"
+        "masks = {int(re.search(r'SigBlk:\\s*(\\w+)', status.read_text())[1], 16)\n"
+        "         for status in pathlib.Path('/proc/self/task').glob('*/status')}\n"
+        "def blocks(mask, name): return bool(mask >> (getattr(signal, name) - 1) & 1)\n"
+        "print([[blocks(mask, name) for name in ('SIGINT', 'SIGTERM', 'SIGSEGV', 'SIGABRT')]\n"
+        "       for mask in sorted(masks)])"
+    )
+    program, workers = [False] * 4, [True, True, False, False]
+    assert _run(code).stdout.strip() == str([program, workers])
+
+
 def test_many_writers_stay_within_the_memory_of_the_process(tmp_path: Path) -> None:
     gymreel.set_max_pending_bytes(1)  # One frame under way for each, and no more.
     writers = [gymreel.VideoWriter(tmp_path / f"{i}.mp4") for i in range(6)]

@@ -28,14 +28,16 @@ constexpr std::size_t large_frame_bytes = std::size_t{256} << 10;
 constexpr std::chrono::milliseconds look_interval{2};
 constexpr std::chrono::milliseconds watch_time{200};
 
-/// While it lives, threads that start inherit a mask without signals: those are for the program's own threads.
+/// While it lives, threads that start inherit a mask without signals: those are for the program's own threads. A crash is
+/// not: whoever handles those (faulthandler) is to hear of one in a worker too.
 class SignalsBlocked {
 public:
 #ifndef _WIN32
     SignalsBlocked() {
-        sigset_t all;
-        sigfillset(&all);
-        pthread_sigmask(SIG_SETMASK, &all, &before_);
+        sigset_t blocked;
+        sigfillset(&blocked);
+        for (const int crash : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS, SIGABRT}) sigdelset(&blocked, crash);
+        pthread_sigmask(SIG_SETMASK, &blocked, &before_);
     }
     ~SignalsBlocked() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
     SignalsBlocked(const SignalsBlocked&) = delete;

@@ -87,6 +87,7 @@ class Tally:
         num_failed: Recordings that failed; the others were complete all the same.
         num_recovered: Partial files that became a video,
         num_empty: and those that held no frame yet.
+        num_crashes: Runs in which an encoder used memory that it had not got. Counted from outside.
         num_passed_over: Recordings that are not what they should be because a library went on
             after an allocation of its own had failed, and told nobody.
         errors: How often each error was told.
@@ -98,6 +99,7 @@ class Tally:
     num_failed: int = 0
     num_recovered: int = 0
     num_empty: int = 0
+    num_crashes: int = 0
     num_passed_over: int = 0
     errors: dict[str, int] = field(default_factory=dict)
     callers: dict[str, int] = field(default_factory=dict)
@@ -110,6 +112,17 @@ class Tally:
         self.num_points += 1
         self.callers[caller] = self.callers.get(caller, 0) + 1
 
+    def add(self, other: Tally) -> None:
+        """Add what was seen further on in the same sweep."""
+        for name, value in vars(other).items():
+            mine = getattr(self, name)
+            if isinstance(value, dict):
+                for key, count in value.items():
+                    mine[key] = mine.get(key, 0) + count
+            elif name != "num_calls":
+                setattr(self, name, mine + value)
+        self.num_calls = other.num_calls
+
 
 class Shim:
     """The functions of the preloaded library."""
@@ -117,6 +130,7 @@ class Shim:
     def __init__(self) -> None:
         self._library = ctypes.CDLL(None)
         self._library.gymreel_fault_watch.argtypes = [ctypes.c_char_p]
+        self._library.gymreel_fault_note_crashes.argtypes = [ctypes.c_char_p]
         self._library.gymreel_fault_mark.argtypes = [
             ctypes.c_char,
             ctypes.c_size_t,
@@ -170,6 +184,9 @@ class Shim:
         here = sweep.scenario == "caller"
         self._library.gymreel_fault_arm(kind, number, sweep.for_ever, sweep.error, here)
 
+    def note_crashes(self, path: Path) -> None:
+        self._library.gymreel_fault_note_crashes(os.fsencode(path))
+
     def disarm(self) -> int:
         num_calls: int = self._library.gymreel_fault_disarm()
         return num_calls
@@ -182,8 +199,16 @@ class Shim:
 class Sweeper:
     """Does what a ``Sweep`` says, in a folder."""
 
-    def __init__(self, sweep: Sweep, folder: Path) -> None:
+    def __init__(self, sweep: Sweep, folder: Path, position: int) -> None:
+        """Prepare.
+
+        Args:
+            sweep: What to do.
+            folder: Where to record; does not exist yet.
+            position: The number of the sweep, for who looks at a process that did not survive.
+        """
         self.tally = Tally()
+        self._position = position
         self._sweep = sweep
         self._is_lenient = (
             sweep.kind == "allocation" and not sweep.ours_only and sweep.scenario != "caller"
@@ -194,6 +219,7 @@ class Sweeper:
         self._paths = {str(self._target), str(self._partial)}
         self._shim = Shim()
         self._shim.watch(folder)
+        self._shim.note_crashes(folder.parent / "crash")
         # From now on all libraries are loaded and all workers are there.
         self._check_that_it_works()
         self._choose_allocations()
@@ -220,7 +246,8 @@ class Sweeper:
         }[self._sweep.scenario]
         for number in range(self._sweep.first, self._sweep.last + 1, self._sweep.stride):
             # Where a process does not survive, this says what it was at.
-            (self._folder.parent / "point").write_text(f"{number} of {self._sweep}")
+            point = [self._position, number, asdict(self.tally)]
+            (self._folder.parent / "point").write_text(json.dumps(point))
             is_hit = False
             # Where there are many points, each second one finds a file of the name.
             is_odd = number % 2 == 1
@@ -425,8 +452,8 @@ class Sweeper:
 
 def main() -> None:
     tallies = []
-    for arguments in json.loads(sys.argv[1]):
-        sweeper = Sweeper(Sweep(**arguments), Path(sys.argv[2]))
+    for position, arguments in enumerate(json.loads(sys.argv[1])):
+        sweeper = Sweeper(Sweep(**arguments), Path(sys.argv[2]), position)
         sweeper.run()
         tallies.append(asdict(sweeper.tally))
     print(json.dumps(tallies))

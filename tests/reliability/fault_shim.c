@@ -15,12 +15,14 @@
 #include <fcntl.h>
 #include <link.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/types.h>
+#include <ucontext.h>
 #include <unistd.h>
 
 /* The same numbers as in fault_child.py. */
@@ -144,6 +146,57 @@ static int fails(enum kind kind, void* caller) {
 __attribute__((constructor)) static void warm_up(void) {
     void* frames[max_frames];
     backtrace(frames, max_frames);
+}
+
+/* Crashes. */
+
+static char crash_path[max_path];
+
+static int is_part_of(const char* path, const char* library) {
+    const char* const slash = strrchr(path, '/');
+    return strncmp(slash == NULL ? path : slash + 1, library, strlen(library)) == 0;
+}
+
+/* The library that this code is of; NULL where it is none whose crash it can be. */
+static const char* culprit_at(const void* address) {
+    Dl_info info;
+    if (address == NULL || dladdr(address, &info) == 0 || info.dli_fname == NULL) return NULL;
+    const int is_messenger = is_part_of(info.dli_fname, "libc.") || is_part_of(info.dli_fname, "fault_shim") ||
+                             is_part_of(info.dli_fname, "linux-vdso");
+    return is_messenger ? NULL : info.dli_fname;
+}
+
+static const void* interrupted_code(const ucontext_t* context) {
+#if defined(__x86_64__)
+    return (const void*)context->uc_mcontext.gregs[REG_RIP];
+#elif defined(__aarch64__)
+    return (const void*)context->uc_mcontext.pc;
+#else
+    return context != NULL ? NULL : NULL;
+#endif
+}
+
+/* Notes the library whose code has crashed, or has given up, and ends the process. */
+static void note_crash(int number, siginfo_t* information, void* context) {
+    (void)information;
+    const char* culprit = culprit_at(interrupted_code(context));
+    if (culprit == NULL) {
+        void* frames[max_frames];
+        const int num_frames = backtrace(frames, max_frames);
+        for (int i = 0; i < num_frames && culprit == NULL; ++i) culprit = culprit_at(frames[i]);
+    }
+    const int file = creat(crash_path, 0666);
+    if (culprit != NULL && write(file, culprit, strlen(culprit)) < 0) _exit(1);
+    _exit(128 + number);
+}
+
+/* From now on a crash says in this file whose it is, and the exit status is 128 + the signal. */
+void gymreel_fault_note_crashes(const char* path) {
+    if (strlen(path) >= max_path) abort();
+    strcpy(crash_path, path);
+    struct sigaction action = {.sa_sigaction = note_crash, .sa_flags = SA_SIGINFO};
+    const int signals[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT};
+    for (size_t i = 0; i < sizeof(signals) / sizeof(*signals); ++i) sigaction(signals[i], &action, NULL);
 }
 
 static int is_below(const char* path) {

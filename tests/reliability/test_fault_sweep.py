@@ -17,7 +17,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -32,6 +32,9 @@ STRIDE = 1 if IS_SOAK else 37
 SEED = 20_240_607
 TIMEOUT = 3600 if IS_SOAK else 100
 TESTS = Path(__file__).parents[1]
+
+# libx264 writes to memory that it asked for in vain.
+ENCODERS_THAT_CRASH = ("libx264.",)
 
 needs_linux = pytest.mark.skipif(sys.platform != "linux", reason="only Linux")
 
@@ -60,24 +63,46 @@ def shim(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def run_sweeps(shim: Path, tmp_path: Path) -> RunSweeps:
     """Run sweeps in a process of their own. ``pytest -rP`` shows the figures."""
     python_path = os.pathsep.join(filter(None, [str(TESTS), os.environ.get("PYTHONPATH")]))
+    point, crash, videos = (tmp_path / name for name in ("point", "crash", "videos"))
 
-    def run(sweeps: Iterable[Sweep]) -> list[Tally]:
+    def run_child(sweeps: list[Sweep]) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, str(Path(__file__).with_name("fault_child.py"))]
-        arguments = [asdict(sweep) for sweep in sweeps]
-        finished = subprocess.run(
-            [*command, json.dumps(arguments), str(tmp_path / "videos")],
+        return subprocess.run(
+            [*command, json.dumps([asdict(sweep) for sweep in sweeps]), str(videos)],
             env={**os.environ, "LD_PRELOAD": str(shim), "PYTHONPATH": python_path},
             capture_output=True,
             text=True,
             timeout=TIMEOUT,
             check=False,
         )
-        point = tmp_path / "point"
-        where = point.read_text() if point.exists() else "the start"
-        assert finished.returncode == 0, f"at {where}:\n{finished.stderr}"
-        tallies = [Tally(**tally) for tally in json.loads(finished.stdout)]
-        for argument, tally in zip(arguments, tallies, strict=True):
-            print(json.dumps([argument, asdict(tally)]))
+
+    def run(sweeps: Iterable[Sweep]) -> list[Tally]:
+        sweeps = list(sweeps)
+        tallies = [Tally() for _ in sweeps]
+        num_done = 0
+        while num_done < len(sweeps):
+            finished = run_child(sweeps[num_done:])
+            if finished.returncode == 0:
+                for tally, seen in zip(
+                    tallies[num_done:], json.loads(finished.stdout), strict=True
+                ):
+                    tally.add(Tally(**seen))
+                break
+            where = point.read_text() if point.exists() else "the start"
+            culprit = Path(crash.read_text()).name if crash.exists() else ""
+            message = f"{culprit} at {where} of {sweeps[num_done:]}:\n{finished.stderr}"
+            assert culprit.startswith(ENCODERS_THAT_CRASH), message
+            # As after any other crash; and the sweep goes on behind the point.
+            gymreel.recover(videos)
+            shutil.rmtree(videos)
+            crash.unlink()
+            position, number, seen = json.loads(where)
+            num_done += position
+            tallies[num_done].add(Tally(**seen))
+            tallies[num_done].num_crashes += 1
+            sweeps[num_done] = replace(sweeps[num_done], first=number + sweeps[num_done].stride)
+        for sweep, tally in zip(sweeps, tallies, strict=True):
+            print(json.dumps([asdict(sweep), asdict(tally)]))
         assert all(tally.num_points > 0 for tally in tallies)
         return tallies
 
@@ -144,7 +169,7 @@ def test_an_allocation_of_our_own_that_fails_is_told_once_and_keeps_what_was_wri
 
 @pytest.mark.timeout(TIMEOUT)
 @every_container
-def test_no_allocation_that_fails_ends_the_process_or_harms_the_next_recording(
+def test_no_allocation_of_a_library_that_fails_harms_the_next_recording(
     run_sweeps: RunSweeps, suffix: str
 ) -> None:
     # FFmpeg and the encoders pass over some failures of their own allocations (headers without
