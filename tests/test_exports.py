@@ -20,9 +20,12 @@ MODULES = [
     "gymreel",
     "gymreel.config",
     "gymreel.encoders",
+    "gymreel.episodes",
     "gymreel.errors",
+    "gymreel.keep",
     "gymreel.recovery",
     "gymreel.settings",
+    "gymreel.trackers",
     "gymreel.triggers",
     "gymreel.writer",
     "gymreel.wrappers",
@@ -30,11 +33,12 @@ MODULES = [
 OFFERED_AT_THE_TOP = {
     "gymreel.errors",
     "gymreel.encoders",
+    "gymreel.episodes",
     "gymreel.recovery",
     "gymreel.settings",
     "gymreel.writer",
 }
-NOT_OFFERED = {"DEFAULT_MAX_PENDING_BYTES", "find_interrupted"}
+NOT_OFFERED = {"DEFAULT_MAX_PENDING_BYTES", "LOG_NAME", "EpisodeLog", "find_interrupted"}
 
 
 def _load(name: str) -> ModuleType:
@@ -71,7 +75,7 @@ def test_the_package_offers_the_same_objects_as_its_modules(name: str) -> None:
 def test_the_package_offers_nothing_else() -> None:
     offered = {name for module in OFFERED_AT_THE_TOP for name in _load(module).__all__}
     offered -= NOT_OFFERED
-    assert set(gymreel.__all__) == offered | {"__version__", "triggers"}
+    assert set(gymreel.__all__) == offered | {"__version__", "keep", "triggers"}
     assert gymreel.triggers is _load("gymreel.triggers")
 
 

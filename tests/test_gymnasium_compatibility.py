@@ -21,7 +21,7 @@ import numpy as np
 import pytest
 from environments import NumberedEnv, RewardsEnv, read_number
 from gymnasium.wrappers import RenderCollection
-from video_reader import decode
+from video_reader import decode, names_in
 
 import gymreel.wrappers
 from gymreel.triggers import capped_cubic
@@ -212,7 +212,8 @@ def check_same(
     ours, our_warnings = play(gymreel.wrappers, folders[1], script, **both)
     assert ours == theirs
     assert {
-        path.name: [read_number(frame) for frame in decode(path)] for path in folders[1].iterdir()
+        name: [read_number(frame) for frame in decode(folders[1] / name)]
+        for name in names_in(folders[1])
     } == clips.videos
     return their_warnings, our_warnings
 

@@ -14,6 +14,7 @@ from video_reader import tags
 
 import gymreel
 from gymreel import ConfigError, EncodeError, GymreelError, VideoWriter
+from gymreel.episodes import LOG_NAME
 from gymreel.triggers import never
 from gymreel.wrappers import RecordVideo
 
@@ -69,7 +70,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def _files(folder: Path) -> list[Path]:
-    return [path for path in folder.rglob("*") if not path.is_dir()]
+    return [path for path in folder.rglob("*") if not path.is_dir() and path.name != LOG_NAME]
 
 
 class TestNamesOfVideos:

@@ -59,10 +59,12 @@ def test_workers_have_the_priority_that_was_set_and_the_program_keeps_its_own(
         "threads = {int(t) for t in os.listdir('/proc/self/task')}\n"
         "nice = {t: os.getpriority(os.PRIO_PROCESS, t) for t in threads}\n"
         "own = nice.pop(os.getpid())\n"
-        "print(own, max(nice.values()) > own)"
+        "print(own, max(nice.values()))"
     )
     finished = _run(code, GYMREEL_PRIORITY=priority)
-    assert finished.stdout.split() == [str(os.nice(0)), str(priority == "background")]
+    own = os.nice(0)
+    workers = max(own, 10) if priority == "background" else own
+    assert finished.stdout.split() == [str(own), str(workers)]
 
 
 def test_workers_are_not_pinned_with_the_thread_that_writes(tmp_path: Path) -> None:

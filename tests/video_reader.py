@@ -13,6 +13,8 @@ import av
 import numpy as np
 from environments import read_number
 
+from gymreel.episodes import LOG_NAME
+
 __all__ = ["count_frames", "decode", "iterate_frames", "names_in", "numbers_in", "probe", "tags"]
 
 
@@ -47,8 +49,8 @@ def numbers_in(path: str | os.PathLike[str]) -> list[int]:
 
 
 def names_in(folder: str | os.PathLike[str]) -> list[str]:
-    """List everything in a folder, also what is hidden."""
-    return sorted(os.listdir(folder))
+    """List everything in a folder, also what is hidden, but for the episode log."""
+    return sorted(name for name in os.listdir(folder) if name != LOG_NAME)
 
 
 def probe(path: str | os.PathLike[str]) -> dict[str, Any]:

@@ -17,9 +17,11 @@ except ImportError as error:
         f"The loader said: {error}"
     ) from error
 
-from gymreel import triggers
+from gymreel import keep, triggers
 from gymreel.encoders import CodecInfo, codecs
+from gymreel.episodes import Episode, read_episodes
 from gymreel.errors import (
+    CallbackError,
     CodecNotFoundError,
     ConfigError,
     EncodeError,
@@ -44,10 +46,12 @@ from gymreel.writer import Recording, VideoWriter, WriterStats, encode
 __version__ = _core.__version__
 
 __all__ = [
+    "CallbackError",
     "CodecInfo",
     "CodecNotFoundError",
     "ConfigError",
     "EncodeError",
+    "Episode",
     "FFmpegError",
     "FrameError",
     "FrameShapeError",
@@ -64,6 +68,8 @@ __all__ = [
     "codecs",
     "encode",
     "get_num_threads",
+    "keep",
+    "read_episodes",
     "recover",
     "set_max_pending_bytes",
     "set_num_threads",

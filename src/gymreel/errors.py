@@ -7,6 +7,7 @@
     ├ FrameError
     │ ├ FrameTypeError(…, TypeError)  └ FrameShapeError(…, ValueError)
     ├ WriterClosedError(…, RuntimeError)
+    ├ CallbackError(…, RuntimeError)
     └ FFmpegError(errno, operation, strerror, filename, log)
       ├ OutputError(…, OSError)       └ EncodeError(…, RuntimeError)
     GymreelWarning(UserWarning)
@@ -20,6 +21,7 @@ from __future__ import annotations
 from typing import Any
 
 __all__ = [
+    "CallbackError",
     "CodecNotFoundError",
     "ConfigError",
     "EncodeError",
@@ -64,6 +66,10 @@ class FrameShapeError(FrameError, ValueError):
 
 class WriterClosedError(GymreelError, RuntimeError):
     """A frame was written after ``close()`` or ``finish()``."""
+
+
+class CallbackError(GymreelError, RuntimeError):
+    """A function of the user's raised: ``keep``, ``on_saved``, a tracker. The cause is its own."""
 
 
 class FFmpegError(GymreelError):

@@ -12,6 +12,7 @@ import pytest
 from frames import numbers_in
 
 import gymreel
+from gymreel.episodes import LOG_NAME
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
 
@@ -94,7 +95,11 @@ def _leave(folder: Path, ending: str, *, beginning: str = "") -> subprocess.Comp
 
 
 def _files(folder: Path) -> list[str]:
-    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+    return sorted(
+        str(path.relative_to(folder))
+        for path in folder.rglob("*")
+        if path.is_file() and path.name != LOG_NAME
+    )
 
 
 def _expect_complete(folder: Path, *names: str, count: int = _NUM_FRAMES) -> None:

@@ -14,6 +14,7 @@ from environments import NumberedEnv, run_episodes
 from frames import numbered, numbers_in
 
 from gymreel import VideoWriter, recover
+from gymreel.episodes import LOG_NAME
 from gymreel.triggers import always
 from gymreel.wrappers import RecordVideo
 
@@ -28,7 +29,11 @@ _METHODS = pytest.mark.parametrize(
 
 
 def _files(folder: Path) -> list[str]:
-    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+    return sorted(
+        str(path.relative_to(folder))
+        for path in folder.rglob("*")
+        if path.is_file() and path.name != LOG_NAME
+    )
 
 
 def _run(script: Path, folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -176,7 +181,8 @@ def in_child(fork):
     played.close()
     os._exit(7)
 
-gymreel.wrappers.record_video.make_video_folder = lambda folder: None  # It warns that it exists.
+# It warns that it exists.
+gymreel.wrappers._video_recording.make_video_folder = lambda folder: None
 threads = [threading.Thread(target=write_on, args=(index,)) for index in range(2)]
 for thread in threads:
     thread.start()

@@ -12,6 +12,7 @@ import gymnasium as gym
 from gymnasium import logger
 
 from gymreel import __version__
+from gymreel.episodes import Episode
 from gymreel.errors import ConfigError, OutputError
 from gymreel.recovery import find_interrupted
 
@@ -102,29 +103,23 @@ def make_video_folder(folder: str) -> None:
         raise OutputError(error.errno or 0, "make video_folder", reason, folder) from error
 
 
-def video_metadata(
-    env: gym.Env[Any, Any], video_name: str, name_prefix: str, episode_id: int, seed: int | None
-) -> dict[str, str]:
+def video_metadata(video_name: str, episode: Episode) -> dict[str, str]:
     """Say in the video where it comes from.
 
     Args:
-        env: The environment; known by the id it was registered under, or else by its class.
         video_name: The file's name without folder and suffix.
-        name_prefix: The part of it that the user chose.
-        episode_id: The episode at the first frame.
-        seed: What this episode's reset was given, if anything.
+        episode: The episode at the first frame.
 
     Returns:
         Metadata for ``VideoWriter``: ``title`` and ``encoded_by`` are names that players know.
     """
-    environment = env.unwrapped
     metadata = {
         "title": video_name,
         "encoded_by": f"gymreel {__version__}",
-        "environment": environment.spec.id if environment.spec else type(environment).__name__,
-        "name_prefix": name_prefix,
-        "episode": str(episode_id),
+        "environment": episode.environment,
+        "name_prefix": episode.name_prefix,
+        "episode": str(episode.index),
     }
-    if seed is not None:
-        metadata["seed"] = str(seed)
+    if episode.seed is not None:
+        metadata["seed"] = str(episode.seed)
     return metadata

@@ -1,4 +1,4 @@
-"""What a recording wrapper keeps of its videos: a count of frames, and the files still under way.
+"""What a recording wrapper keeps of the frames of a video: their count.
 
 The frames themselves belong to the writer from the moment they are captured.
 """
@@ -7,16 +7,14 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable
-from numbers import Real
-from typing import Any, Literal, NoReturn
+from typing import NoReturn
 
 import numpy as np
-from gymnasium import logger
 
 from gymreel.errors import GymreelError, WriterClosedError
 from gymreel.writer import VideoWriter, WriterStats
 
-__all__ = ["NotRecordingError", "RecordedFrames", "UnfinishedVideos"]
+__all__ = ["NotRecordingError", "RecordedFrames"]
 
 
 class NotRecordingError(GymreelError, RuntimeError, AssertionError):
@@ -82,6 +80,11 @@ class RecordedFrames:
         return self
 
     @property
+    def writer(self) -> VideoWriter | None:
+        """Where the frames go; None while nothing is being recorded."""
+        return self._writer
+
+    @property
     def stats(self) -> WriterStats:
         """What the writer has counted so far, such as how many frames it could borrow.
 
@@ -89,18 +92,6 @@ class RecordedFrames:
             NotRecordingError: Nothing is being recorded.
         """
         return self._open_writer().stats
-
-    def add_reward(self, reward: Any) -> None:
-        """Add what a step gave, in full precision; what is no number has no sum."""
-        is_number = isinstance(reward, (Real, np.bool_)) or (
-            isinstance(reward, np.ndarray) and reward.ndim == 0
-        )
-        if self.total_reward is None:
-            return
-        try:
-            self.total_reward = self.total_reward + float(reward) if is_number else None
-        except Exception:  # Too large, or whatever else a class of the user's may raise.
-            self.total_reward = None
 
     def finish(self) -> None:
         """Take no more frames and let the file complete in the background."""
@@ -141,66 +132,3 @@ class RecordedFrames:
 
 def _refuse(holder: list[np.ndarray]) -> NoReturn:
     raise NotRecordingError(_NOT_RECORDING)
-
-
-class UnfinishedVideos:
-    """The video files of one wrapper that are not complete yet.
-
-    Each is kept until what became of it is known, so that each failure is said once. When the
-    wrapper is gone, or the interpreter exits, the writers complete their files and speak for
-    themselves.
-    """
-
-    def __init__(self) -> None:
-        """Start without videos."""
-        self._writers: list[VideoWriter] = []
-
-    def add(self, writer: VideoWriter) -> None:
-        """Look after a video that is being recorded."""
-        self._writers.append(writer)
-
-    def report(
-        self,
-        *,
-        wait: bool = False,
-        on_error: Literal["warn", "raise"] = "warn",
-        announce: bool = False,
-    ) -> None:
-        """Say which videos have failed since the last call, and forget those that are complete.
-
-        Args:
-            wait: End the one being recorded, if any, and wait for all. Else nothing waits.
-            on_error: Whether failures are warnings, or exceptions.
-            announce: Whether to print a line for each video that is complete.
-
-        Raises:
-            GymreelError: A video failed and ``on_error`` is ``"raise"``; of several the first, the
-                others are warnings.
-        """
-        failures: list[tuple[VideoWriter, GymreelError]] = []
-        for writer in tuple(self._writers):
-            if not wait and not writer.closed:
-                continue
-            try:
-                recording = writer.close() if wait else writer.poll()
-            except WriterClosedError:
-                pass  # This process was forked while recording: the video is its parent's affair.
-            except GymreelError as error:
-                failures.append((writer, error))
-            else:
-                if recording is None:
-                    continue
-                if announce and recording.num_frames > 0 and recording.path == writer.path:
-                    print(f"Saved {recording.path}: {recording.num_frames} frames")
-            self._writers.remove(writer)
-
-        raised = failures.pop(0)[1] if failures and on_error == "raise" else None
-        for writer, failure in failures:
-            # As an argument: the message may hold a per cent sign, and Gymnasium formats its own.
-            logger.warn("%s", f"The video {writer.path} is not complete: {failure}")
-        if raised is not None:
-            raise raised
-
-    def __reduce__(self) -> tuple[type[UnfinishedVideos], tuple[()]]:
-        """Copy and pickle as empty: a video has one wrapper."""
-        return (type(self), ())

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import gc
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from copy import copy as copy_object
 from fractions import Fraction
 from typing import Any, Generic, Literal, SupportsFloat, cast
 
@@ -13,26 +13,20 @@ import numpy as np
 from gymnasium import logger
 from gymnasium.core import ActType, ObsType, RenderFrame
 
-from gymreel.config import DEFAULT_MAX_PENDING_BYTES, WriterConfig
+from gymreel.config import DEFAULT_MAX_PENDING_BYTES
+from gymreel.episodes import Episode
 from gymreel.errors import FrameTypeError, GymreelError
-from gymreel.triggers import capped_cubic
-from gymreel.wrappers._arguments import (
-    check_arguments,
-    make_video_folder,
-    video_metadata,
-    video_path,
-)
-from gymreel.wrappers._recorded_frames import (
-    NotRecordingError,
-    RecordedFrames,
-    UnfinishedVideos,
-)
-from gymreel.writer import VideoWriter
+from gymreel.keep import KeepPolicy
+from gymreel.trackers import Tracker
+from gymreel.wrappers._episode_totals import EpisodeTotals, add_reward
+from gymreel.wrappers._recorded_frames import NotRecordingError
+from gymreel.wrappers._video_recording import VideoRecording
 
 __all__ = ["RecordVideo"]
 
 
 class RecordVideo(
+    VideoRecording,
     gym.Wrapper[ObsType, ActType, ObsType, ActType],
     Generic[ObsType, ActType],
     gym.utils.RecordConstructorArgs,
@@ -90,6 +84,10 @@ class RecordVideo(
         max_pending_bytes: int = DEFAULT_MAX_PENDING_BYTES,
         on_full: Literal["block", "drop"] = "block",
         on_error: Literal["warn", "raise"] = "warn",
+        keep: KeepPolicy | Callable[[Episode], bool] | None = None,
+        on_saved: Callable[[Episode], object] | None = None,
+        episode_log: bool = True,
+        trackers: Sequence[Tracker] | None = None,
     ) -> None:
         """Wrap an environment.
 
@@ -124,6 +122,13 @@ class RecordVideo(
                 result is lost), for a file completing in the background from the next ``reset``
                 before the environment sees it, or from ``close``. Either way the wrapper has
                 stopped recording and can be used further.
+            keep: Which videos stay, decided when they are complete: a policy of ``gymreel.keep`` or
+                a function of an ``Episode``; None for all.
+            on_saved: Called with the ``Episode`` for each video that is complete and stays, from a
+                later ``reset`` or from ``close``.
+            episode_log: Whether to add a line for each episode, recorded or not, to
+                ``episodes.jsonl`` in the folder; see ``gymreel.read_episodes``.
+            trackers: Who else is told of episodes and videos, see ``gymreel.trackers``.
 
         Raises:
             ConfigError: An argument is wrong, or the render mode gives no images.
@@ -139,6 +144,12 @@ class RecordVideo(
             "max_pending_bytes": max_pending_bytes,
             "on_full": on_full,
         }
+        report_arguments: dict[str, Any] = {
+            "keep": keep,
+            "on_saved": on_saved,
+            "episode_log": episode_log,
+            "trackers": trackers,
+        }
         gym.utils.RecordConstructorArgs.__init__(
             self,
             video_folder=video_folder,
@@ -152,71 +163,26 @@ class RecordVideo(
             suffix=suffix,
             on_error=on_error,
             **writer_arguments,
+            **report_arguments,
         )
         gym.Wrapper.__init__(self, env)
-        check_arguments(
+        self.render_history: list[RenderFrame] = []
+        self._totals = EpisodeTotals()
+        self._set_up(
             env,
+            video_folder,
+            episode_trigger,
+            step_trigger,
             video_length,
+            name_prefix,
+            fps,
+            disable_logger,
+            gc_trigger,
             suffix,
             on_error,
-            episode_trigger=episode_trigger,
-            step_trigger=step_trigger,
-            gc_trigger=gc_trigger,
+            writer_arguments,
+            report_arguments,
         )
-
-        if episode_trigger is None and step_trigger is None:
-            episode_trigger = capped_cubic
-        self.episode_trigger = episode_trigger
-        self.step_trigger = step_trigger
-        self.disable_logger = disable_logger
-        self.gc_trigger = gc_trigger
-        self.on_error = on_error
-
-        self.name_prefix = name_prefix
-        self.video_length: float = video_length if video_length != 0 else float("inf")
-        self.video_folder = os.path.abspath(video_folder)
-        self._suffix = suffix
-        self._writer_arguments = writer_arguments
-        if fps is None:
-            fps = self.metadata.get("render_fps")
-        self.frames_per_sec = 30 if fps is None else fps
-        self.recording = False
-        self.render_history: list[RenderFrame] = []
-        self.step_id = -1
-        self.episode_id = -1
-        self._video_name: str | None = None
-        self._seed: int | None = None
-        self._failure: GymreelError | None = None
-        self._recorded_frames = RecordedFrames()
-        self._unfinished = UnfinishedVideos()
-
-        video_path(self.video_folder, f"{name_prefix}-episode-0", suffix)
-        make_video_folder(self.video_folder)
-
-    @property
-    def frames_per_sec(self) -> float | Fraction:
-        """Frames per second of the next recording."""
-        return self._frames_per_sec
-
-    @frames_per_sec.setter
-    def frames_per_sec(self, fps: float | Fraction) -> None:
-        # All arguments of the writer are checked here, at construction and not at the first frame.
-        self._config = WriterConfig.check(self._suffix, fps=fps, **self._writer_arguments)
-        self._frames_per_sec = fps
-
-    @property
-    def recorded_frames(self) -> RecordedFrames:
-        """Counts the frames of the recording and takes more (``append``), but holds none."""
-        return self._recorded_frames
-
-    @recorded_frames.setter
-    def recorded_frames(self, frames: RecordedFrames) -> None:
-        # ``+=`` assigns what it was applied to. Anything else would silently not be recorded.
-        if frames is not self._recorded_frames:
-            raise AttributeError(
-                "recorded_frames cannot be replaced, its frames are in the video file already; "
-                "call stop_recording() and start_recording(name) to begin another video"
-            )
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
@@ -229,11 +195,12 @@ class RecordVideo(
         # First, so that an earlier video's failure is raised while the environment is untouched.
         self._settle_videos()
         obs, info = self.env.reset(seed=seed, options=options)
+        self._tell_episode()
         self.episode_id += 1
-        self._seed = seed
 
         if self.recording and self.video_length == float("inf"):
             self.stop_recording()
+        self._totals = EpisodeTotals(self.episode_id, seed)
         if self.episode_trigger and self.episode_trigger(self.episode_id):
             self.start_recording(f"{self.name_prefix}-episode-{self.episode_id}")
         if self.recording:
@@ -249,16 +216,20 @@ class RecordVideo(
         """
         obs, reward, terminated, truncated, info = self.env.step(action)
         self.step_id += 1
+        totals = self._totals
+        totals.length += 1
+        totals.return_ = add_reward(totals.return_, reward)
         if self.recording:
             frames = self._recorded_frames
             frames.num_steps += 1
-            if type(reward) is float and frames.total_reward is not None:
-                frames.total_reward += reward
-            else:
-                frames.add_reward(reward)
+            frames.total_reward = add_reward(frames.total_reward, reward)
 
         if self.step_trigger and self.step_trigger(self.step_id):
             self.start_recording(f"{self.name_prefix}-step-{self.step_id}")
+        if terminated or truncated:
+            totals.terminated, totals.truncated = bool(terminated), bool(truncated)
+            totals.info = info
+            self._tell_episode()
         if self.recording:
             self._record_frame()
         return obs, reward, terminated, truncated, info
@@ -288,6 +259,7 @@ class RecordVideo(
             GymreelError: A video failed and ``on_error`` is ``"raise"``.
         """
         try:
+            self._tell_episode()
             if self.recording:
                 self.stop_recording()
         finally:
@@ -295,48 +267,6 @@ class RecordVideo(
                 super().close()
             finally:
                 self._settle_videos(wait=True)
-
-    def start_recording(self, video_name: str) -> None:
-        """Start a recording; one that is in progress ends first.
-
-        Args:
-            video_name: The file's name without folder and suffix.
-
-        Raises:
-            GymreelError: No video can be written there and ``on_error`` is ``"raise"``.
-        """
-        if self.recording:
-            self.stop_recording()
-        if self.on_error == "warn":
-            # With "raise" a failure waits for the next reset, which loses no step by raising it.
-            self._settle_videos()
-
-        self.recording = True
-        self._video_name = video_name
-        try:
-            writer = self._make_writer(video_name)
-            self._recorded_frames = RecordedFrames(writer)
-            self._unfinished.add(writer)
-        except GymreelError as error:
-            self._fail_recording(error)
-        except BaseException:  # Ctrl-C, say: nothing was started.
-            self._end_recording()
-            raise
-
-    def stop_recording(self) -> None:
-        """End the recording; its file is completed in the background.
-
-        Raises:
-            NotRecordingError: Nothing is being recorded.
-        """
-        if not self.recording:
-            raise NotRecordingError("stop_recording was called, but nothing is being recorded")
-        is_empty = not self.recorded_frames and self._failure is None
-        self._end_recording()
-        if is_empty:
-            logger.warn("Ignored saving a video as there were zero frames to save.")
-        if self.gc_trigger and self.gc_trigger(self.episode_id):
-            gc.collect()
 
     def _capture_frame(self) -> None:
         """Render a frame into the video; subclasses override this to record something else."""
@@ -367,59 +297,29 @@ class RecordVideo(
         except GymreelError as error:
             self._fail_recording(error)
 
-    def _record_frame(self) -> None:
-        """Capture a frame and end the recording when it is long enough."""
-        try:
-            self._capture_frame()
-        except GymreelError as error:  # From a subclass that appends to recorded_frames itself.
-            self._fail_recording(error)
-        if self.recording and self._recorded_frames.num_frames > self.video_length:
-            self.stop_recording()
-
-    def _make_writer(self, video_name: str) -> VideoWriter:
-        return VideoWriter.from_config(
-            video_path(self.video_folder, video_name, self._suffix),
-            self._config,
-            video_metadata(self.env, video_name, self.name_prefix, self.episode_id, self._seed),
+    def _current_episode(self) -> Episode:
+        totals = self._totals
+        return Episode(
+            index=totals.index,
+            environment=self._environment,
+            return_=totals.return_,
+            length=totals.length,
+            seed=totals.seed,
+            terminated=totals.terminated,
+            truncated=totals.truncated,
+            info=totals.info,
+            step=self.step_id + 1,
+            name_prefix=self.name_prefix,
+            path=self._video_of_recording(),
         )
 
-    def _end_recording(self) -> None:
-        """Go back to not recording; what has been recorded so far is completed."""
-        frames, self._recorded_frames = self._recorded_frames, RecordedFrames()
-        self.recording = False
-        self._video_name = None
-        frames.finish()
-
-    def _fail_recording(self, error: GymreelError) -> None:
-        """End the recording that ``error`` befell, then warn or raise as ``on_error`` says."""
-        video_name = self._video_name
-        if self.recording:
-            # Through the public method, so that a subclass sees each recording end that it saw
-            # start; and whatever the subclass does, this recording is over.
-            self._failure = error
-            try:
-                self.stop_recording()
-            finally:
-                self._failure = None
-                self._end_recording()
-        if self.on_error == "raise":
-            raise error
-        # As an argument: the message may hold a per cent sign, and Gymnasium formats its own.
-        logger.warn("%s", f"Recording stopped: {video_name}: {error}")
-
-    def _settle_videos(self, *, wait: bool = False) -> None:
-        """Say what became of the videos that have completed since the last call."""
-        self._unfinished.report(wait=wait, on_error=self.on_error, announce=not self.disable_logger)
+    def _tell_episode(self) -> None:
+        """Tell of the current episode, which ends here, once."""
+        totals = self._totals
+        if not totals.is_told and totals.length > 0 and self._reports.wants_episodes:
+            totals.is_told = True
+            self._reports.ended([self._current_episode()])
 
     def __getstate__(self) -> dict[str, Any]:
-        """Copy and pickle as not recording: two wrappers cannot write one file."""
-        return {
-            **self.__dict__,
-            "recording": False,
-            "_video_name": None,
-            "_recorded_frames": RecordedFrames(),
-            "_unfinished": UnfinishedVideos(),
-        }
-
-    def __del__(self) -> None:
-        """Do nothing: dropped writers complete their files. Gymnasium's wrapper has the method."""
+        """Copy and pickle as not recording, with an episode of its own."""
+        return {**super().__getstate__(), "_totals": copy_object(self._totals)}

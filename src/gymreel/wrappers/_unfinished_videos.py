@@ -1,0 +1,98 @@
+"""The video files of one wrapper that are not complete yet, and what becomes of them."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from gymnasium import logger
+
+from gymreel.episodes import Episode
+from gymreel.errors import GymreelError, WriterClosedError
+from gymreel.wrappers._episode_reports import EpisodeReports
+from gymreel.writer import Recording, VideoWriter
+
+__all__ = ["UnfinishedVideos"]
+
+
+class UnfinishedVideos:
+    """The video files of one wrapper that are not complete yet.
+
+    Each is kept until what became of it is known, so that each failure is said once, and each
+    complete video reported once. When the wrapper is gone, or the interpreter exits, the writers
+    complete their files and speak for themselves.
+    """
+
+    def __init__(self, reports: EpisodeReports) -> None:
+        """Start without videos; complete ones are told of through ``reports``."""
+        self._reports = reports
+        self._videos: dict[VideoWriter, Episode | None] = {}
+
+    def __len__(self) -> int:
+        """Count them."""
+        return len(self._videos)
+
+    def add(self, writer: VideoWriter) -> None:
+        """Look after a video that is being recorded."""
+        self._videos[writer] = None
+
+    def ended(self, writer: VideoWriter, episode: Episode) -> None:
+        """Note the episode that a recording has ended with."""
+        if writer in self._videos:
+            self._videos[writer] = episode
+
+    def report(
+        self,
+        *,
+        wait: bool = False,
+        on_error: Literal["warn", "raise"] = "warn",
+        announce: bool = False,
+    ) -> None:
+        """Say what became of the videos since the last call, and forget those that are complete.
+
+        Args:
+            wait: End the one being recorded, if any, and wait for all. Else nothing waits.
+            on_error: Whether failures are warnings, or exceptions.
+            announce: Whether to print a line for each video that is complete.
+
+        Raises:
+            GymreelError: A video failed, or a function that was told of one, and ``on_error`` is
+                ``"raise"``; of several the first, the others are warnings.
+        """
+        failures: list[tuple[str, GymreelError]] = []
+        for writer, episode in tuple(self._videos.items()):
+            if writer not in self._videos or not (wait or writer.closed):
+                continue
+            try:
+                recording = writer.close() if wait else writer.poll()
+            except WriterClosedError:
+                pass  # This process was forked while recording: the video is its parent's affair.
+            except GymreelError as error:
+                failures.append((f"The video {writer.path} is not complete: ", error))
+            else:
+                if recording is None:
+                    continue
+                # First, as what is told of it may come back here.
+                self._videos.pop(writer, None)
+                if recording.num_frames > 0 and recording.path == writer.path:
+                    self._complete(recording, episode, announce=announce)
+            self._videos.pop(writer, None)
+
+        failures += [("", failure) for failure in self._reports.take_failures()]
+        raised = failures.pop(0)[1] if failures and on_error == "raise" else None
+        for about, failure in failures:
+            # As an argument: the message may hold a per cent sign, and Gymnasium formats its own.
+            logger.warn("%s", f"{about}{failure}")
+        if raised is not None:
+            raise raised
+
+    def _complete(self, recording: Recording, episode: Episode | None, *, announce: bool) -> None:
+        if announce:
+            print(f"Saved {recording.path}: {recording.num_frames} frames")
+        if episode is not None:
+            self._reports.saved(
+                episode.with_video(recording.path, recording.num_frames, recording.num_bytes)
+            )
+
+    def __reduce__(self) -> tuple[type[UnfinishedVideos], tuple[EpisodeReports]]:
+        """Copy and pickle as empty: a video has one wrapper."""
+        return (type(self), (self._reports,))

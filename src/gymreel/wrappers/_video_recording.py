@@ -1,0 +1,240 @@
+"""What every recording wrapper does: one recording after the other, into one folder."""
+
+from __future__ import annotations
+
+import gc
+import os
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, Literal
+
+from gymnasium import logger
+
+from gymreel.config import WriterConfig
+from gymreel.episodes import Episode
+from gymreel.errors import GymreelError
+from gymreel.triggers import capped_cubic
+from gymreel.wrappers._arguments import (
+    check_arguments,
+    make_video_folder,
+    video_metadata,
+    video_path,
+)
+from gymreel.wrappers._episode_reports import EpisodeReports
+from gymreel.wrappers._recorded_frames import NotRecordingError, RecordedFrames
+from gymreel.wrappers._unfinished_videos import UnfinishedVideos
+from gymreel.writer import VideoWriter
+
+__all__ = ["VideoRecording"]
+
+
+class VideoRecording:
+    """The part of ``RecordVideo`` that does not know how many environments there are.
+
+    Subclasses are Gymnasium wrappers as well; they decide when a recording starts and what a frame
+    is, and know the current episode.
+    """
+
+    episode_id: int
+
+    def _set_up(
+        self,
+        env: Any,
+        video_folder: str | os.PathLike[str],
+        episode_trigger: Callable[[int], bool] | None,
+        step_trigger: Callable[[int], bool] | None,
+        video_length: float,
+        name_prefix: str,
+        fps: float | Fraction | None,
+        disable_logger: bool,
+        gc_trigger: Callable[[int], bool] | None,
+        suffix: str,
+        on_error: Literal["warn", "raise"],
+        writer_arguments: dict[str, Any],
+        report_arguments: dict[str, Any],
+    ) -> None:
+        """Check and keep the arguments, and make the folder.
+
+        Raises:
+            ConfigError: An argument is wrong, or the render mode gives no images.
+            OutputError: The folder cannot be made.
+        """
+        check_arguments(
+            env,
+            video_length,
+            suffix,
+            on_error,
+            episode_trigger=episode_trigger,
+            step_trigger=step_trigger,
+            gc_trigger=gc_trigger,
+        )
+        if episode_trigger is None and step_trigger is None:
+            episode_trigger = capped_cubic
+        self.episode_trigger = episode_trigger
+        self.step_trigger = step_trigger
+        self.disable_logger = disable_logger
+        self.gc_trigger = gc_trigger
+        self.on_error: Literal["warn", "raise"] = on_error
+
+        self.name_prefix = name_prefix
+        self.video_length: float = video_length if video_length != 0 else float("inf")
+        self.video_folder = os.path.abspath(video_folder)
+        self._suffix = suffix
+        self._writer_arguments = writer_arguments
+        if fps is None:
+            fps = env.metadata.get("render_fps")
+        self.frames_per_sec = 30 if fps is None else fps
+        self.recording = False
+        self.step_id = -1
+        self.episode_id = -1
+        self._video_name: str | None = None
+        self._failure: GymreelError | None = None
+        self._recorded_frames = RecordedFrames()
+        self._reports = EpisodeReports(Path(self.video_folder), **report_arguments)
+        self._unfinished = UnfinishedVideos(self._reports)
+        environment = env.unwrapped
+        self._environment = environment.spec.id if environment.spec else type(environment).__name__
+
+        video_path(self.video_folder, f"{name_prefix}-episode-0", suffix)
+        make_video_folder(self.video_folder)
+
+    @property
+    def frames_per_sec(self) -> float | Fraction:
+        """Frames per second of the next recording."""
+        return self._frames_per_sec
+
+    @frames_per_sec.setter
+    def frames_per_sec(self, fps: float | Fraction) -> None:
+        # All arguments of the writer are checked here, at construction and not at the first frame.
+        self._config = WriterConfig.check(self._suffix, fps=fps, **self._writer_arguments)
+        self._frames_per_sec = fps
+
+    @property
+    def recorded_frames(self) -> RecordedFrames:
+        """Counts the frames of the recording and takes more (``append``), but holds none."""
+        return self._recorded_frames
+
+    @recorded_frames.setter
+    def recorded_frames(self, frames: RecordedFrames) -> None:
+        # ``+=`` assigns what it was applied to. Anything else would silently not be recorded.
+        if frames is not self._recorded_frames:
+            raise AttributeError(
+                "recorded_frames cannot be replaced, its frames are in the video file already; "
+                "call stop_recording() and start_recording(name) to begin another video"
+            )
+
+    def start_recording(self, video_name: str) -> None:
+        """Start a recording; one that is in progress ends first.
+
+        Args:
+            video_name: The file's name without folder and suffix.
+
+        Raises:
+            GymreelError: No video can be written there and ``on_error`` is ``"raise"``.
+        """
+        if self.recording:
+            self.stop_recording()
+        if self.on_error == "warn":
+            # With "raise" a failure waits for the next reset, which loses no step by raising it.
+            self._settle_videos()
+
+        self.recording = True
+        self._video_name = video_name
+        try:
+            writer = self._make_writer(video_name, self._current_episode())
+            self._recorded_frames = RecordedFrames(writer)
+        except GymreelError as error:
+            self._fail_recording(error)
+        except BaseException:  # Ctrl-C, say: nothing was started.
+            self._end_recording()
+            raise
+
+    def stop_recording(self) -> None:
+        """End the recording; its file is completed in the background.
+
+        Raises:
+            NotRecordingError: Nothing is being recorded.
+        """
+        if not self.recording:
+            raise NotRecordingError("stop_recording was called, but nothing is being recorded")
+        is_empty = not self.recorded_frames and self._failure is None
+        self._end_recording()
+        if is_empty:
+            logger.warn("Ignored saving a video as there were zero frames to save.")
+        if self.gc_trigger and self.gc_trigger(self.episode_id):
+            gc.collect()
+
+    def _capture_frame(self) -> None:
+        """Render a frame into the video; subclasses override this to record something else."""
+        raise NotImplementedError
+
+    def _current_episode(self) -> Episode:
+        """Say how far the recorded environment's episode has come, without a path."""
+        raise NotImplementedError
+
+    def _record_frame(self) -> None:
+        """Capture a frame and end the recording when it is long enough."""
+        try:
+            self._capture_frame()
+        except GymreelError as error:  # From a subclass that appends to recorded_frames itself.
+            self._fail_recording(error)
+        if self.recording and self._recorded_frames.num_frames > self.video_length:
+            self.stop_recording()
+
+    def _make_writer(self, video_name: str, episode: Episode) -> VideoWriter:
+        writer = VideoWriter.from_config(
+            video_path(self.video_folder, video_name, self._suffix),
+            self._config,
+            video_metadata(video_name, episode),
+        )
+        self._unfinished.add(writer)
+        return writer
+
+    def _end_recording(self) -> None:
+        """Go back to not recording; what has been recorded so far is completed."""
+        frames, self._recorded_frames = self._recorded_frames, RecordedFrames()
+        self.recording = False
+        self._video_name = None
+        if frames.writer is not None:
+            self._unfinished.ended(frames.writer, self._current_episode())
+        frames.finish()
+
+    def _fail_recording(self, error: GymreelError) -> None:
+        """End the recording that ``error`` befell, then warn or raise as ``on_error`` says."""
+        video_name = self._video_name
+        if self.recording:
+            # Through the public method, so that a subclass sees each recording end that it saw
+            # start; and whatever the subclass does, this recording is over.
+            self._failure = error
+            try:
+                self.stop_recording()
+            finally:
+                self._failure = None
+                self._end_recording()
+        if self.on_error == "raise":
+            raise error
+        # As an argument: the message may hold a per cent sign, and Gymnasium formats its own.
+        logger.warn("%s", f"Recording stopped: {video_name}: {error}")
+
+    def _settle_videos(self, *, wait: bool = False) -> None:
+        """Say what became of the videos that have completed since the last call."""
+        self._unfinished.report(wait=wait, on_error=self.on_error, announce=not self.disable_logger)
+
+    def _video_of_recording(self) -> Path | None:
+        """Give the file that the recording in progress will be."""
+        writer = self._recorded_frames.writer
+        return writer.path if writer is not None else None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Copy and pickle as not recording: two wrappers cannot write one file."""
+        return {
+            **self.__dict__,
+            "recording": False,
+            "_video_name": None,
+            "_recorded_frames": RecordedFrames(),
+            "_unfinished": UnfinishedVideos(self._reports),
+        }
+
+    def __del__(self) -> None:
+        """Do nothing: dropped writers complete their files. Gymnasium's wrapper has the method."""
