@@ -131,6 +131,13 @@ def _statistics(results: AllResults) -> float:
     return _ratio(results, "statistics_cost", "one environment", "gymreel", "Gymnasium", "added_us")
 
 
+def _vector_statistics(num_envs: int) -> Callable[[AllResults], float]:
+    case = f"{num_envs} CartPoles"
+    return lambda results: _ratio(
+        results, "vector_statistics", case, "gymreel", "Gymnasium", "added_us"
+    )
+
+
 STREAMS = "64 streams of 160x210"
 BARS = [
     Bar(
@@ -238,4 +245,14 @@ BARS = [
         for order in ("recorder first", "pinned first")
     ),
     Bar("`RecordEpisodeStatistics`, against Gymnasium's", "≤ 1.0x", _statistics, 1.0, True, "x"),
+    Bar(
+        "… around a vector of 1,024 CartPoles",
+        "≤ 0.33x",
+        _vector_statistics(1024),
+        1 / 3,
+        True,
+        "x",
+    ),
+    Bar("… of 64", "≤ 1.0x", _vector_statistics(64), 1.0, True, "x"),
+    Bar("… of 8", "≤ 1.0x", _vector_statistics(8), 1.0, True, "x"),
 ]

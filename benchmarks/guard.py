@@ -19,6 +19,7 @@ import many_streams
 import peak_memory
 import statistics_cost
 import step_overhead
+import vector_statistics
 import write_latency
 from harness import Arguments, Results, parse_arguments
 from machine import usable_cpus
@@ -127,6 +128,10 @@ def _check_statistics(arguments: Arguments) -> Iterator[Check]:
     results = statistics_cost.measure(replace(arguments, cases=frozenset({case})))
     ratio = _ratio(results, case, "gymreel", "Gymnasium", "added_us")
     yield Check("RecordEpisodeStatistics against Gymnasium's", ratio, 1.3)
+    case = "1024 CartPoles"
+    results = vector_statistics.measure(replace(arguments, cases=frozenset({case})))
+    ratio = _ratio(results, case, "gymreel", "Gymnasium", "added_us")
+    yield Check("… around a vector of 1,024 CartPoles", ratio, 0.6)
 
 
 def _ratio(results: Results, case: str, contender: str, peer: str, key: str) -> float | None:

@@ -29,6 +29,7 @@ MODULES = [
     "gymreel.triggers",
     "gymreel.writer",
     "gymreel.wrappers",
+    "gymreel.wrappers.vector",
 ]
 OFFERED_AT_THE_TOP = {
     "gymreel.errors",

@@ -3,7 +3,7 @@
 #   make test-asan    C++ and Python tests with AddressSanitizer and UndefinedBehaviorSanitizer
 #   make test-tsan    the same with ThreadSanitizer
 #   make fuzz         each fuzz target for FUZZ_SECONDS, with libFuzzer where clang++ has it
-#   make soak         tests/reliability with many more rounds and examples
+#   make soak         tests/reliability and the statistics of vectors with many more rounds, examples and steps
 #   make test-asan SANITIZER_PYTEST="tests/test_writer.py -x"    other arguments for pytest than the whole suite
 #
 # GCC's sanitizers: the interpreter itself is not instrumented, so the runtime comes before it with LD_PRELOAD.
@@ -34,7 +34,7 @@ test-tsan: system-test $(STAMPS)/packages-test
 	@$(call run_sanitized_python,build/tsan,$(TSAN_DESELECTED))
 
 soak: system-test $(STAMPS)/packages-test $(STAMPS)/build-development
-	@GYMREEL_SOAK=1 $(PY) -m pytest -s tests/reliability
+	@GYMREEL_SOAK=1 $(PY) -m pytest -s tests/reliability tests/test_vector_statistics.py
 
 # Starts with what earlier runs have found out, in $(FUZZ_BUILD)/corpus. An input that fails stays in $(FUZZ_BUILD), and
 # fails again with: $(FUZZ_BUILD)/TARGET FILE

@@ -12,7 +12,11 @@ from gymnasium.core import ActType, ObsType
 
 from gymreel.errors import ConfigError
 
-__all__ = ["RecordEpisodeStatistics", "StatsKeyError"]
+__all__ = ["ConfigTypeError", "RecordEpisodeStatistics", "StatsKeyError", "check_buffer_length"]
+
+
+class ConfigTypeError(ConfigError, TypeError):
+    """An argument of a type that cannot work; a ``TypeError``, as Gymnasium raises."""
 
 
 class StatsKeyError(ConfigError, AssertionError):
@@ -58,13 +62,14 @@ class RecordEpisodeStatistics(
             stats_key: Where in ``info`` the totals go.
 
         Raises:
-            ConfigError: ``buffer_length`` is neither None nor a whole number from 0.
+            ConfigTypeError: ``buffer_length`` is neither None nor a whole number.
+            ConfigError: ``buffer_length`` is negative.
         """
         gym.utils.RecordConstructorArgs.__init__(
             self, buffer_length=buffer_length, stats_key=stats_key
         )
         gym.Wrapper.__init__(self, env)
-        _check_buffer_length(buffer_length)
+        check_buffer_length(buffer_length)
 
         self._stats_key = stats_key
         self.episode_count = 0
@@ -131,12 +136,22 @@ class RecordEpisodeStatistics(
         self.episode_start_time = time.perf_counter()
 
 
-def _check_buffer_length(buffer_length: SupportsIndex | None) -> None:
+def check_buffer_length(buffer_length: SupportsIndex | None) -> None:
+    """Refuse what no queue can have for its length.
+
+    Args:
+        buffer_length: How many episodes a queue remembers; None for all.
+
+    Raises:
+        ConfigTypeError: It is neither None nor a whole number.
+        ConfigError: It is negative.
+    """
     if buffer_length is None:
         return
+    message = f"buffer_length={buffer_length!r} must be a whole number from 0, or None"
     try:
-        valid = operator.index(buffer_length) >= 0
+        length = operator.index(buffer_length)
     except TypeError:
-        valid = False
-    if not valid:
-        raise ConfigError(f"buffer_length={buffer_length!r} must be a whole number from 0, or None")
+        raise ConfigTypeError(message) from None
+    if length < 0:
+        raise ConfigError(message)
