@@ -20,6 +20,7 @@ __all__ = [
     "Frame",
     "Shown",
     "noise",
+    "number_in",
     "numbered",
     "numbers_in",
     "planes_of",
@@ -79,7 +80,7 @@ def shown_in(source: str | os.PathLike[str] | IO[bytes]) -> Iterator[Shown]:
         for frame in container.decode(video=0):
             assert frame.pts is not None
             assert frame.time_base is not None
-            yield Shown(_read_number(frame.to_ndarray(format="gray")), frame.pts * frame.time_base)
+            yield Shown(number_in(frame.to_ndarray(format="gray")), frame.pts * frame.time_base)
 
 
 def numbers_in(source: str | os.PathLike[str] | IO[bytes]) -> list[int]:
@@ -96,7 +97,8 @@ def planes_of(frame: av.VideoFrame) -> list[Frame]:
     return planes
 
 
-def _read_number(grey: NDArray[Any]) -> int:
+def number_in(grey: NDArray[Any]) -> int:
+    """Read the number that a decoded grey picture shows."""
     assert grey.shape == (HEIGHT, WIDTH)
     brightness = grey.reshape(_ROWS, _BLOCK, _COLUMNS, _BLOCK).mean(axis=(1, 3))
     # A frame that is another one's mixture or a broken one must not pass as a number.

@@ -4,7 +4,6 @@
 
 #include <pybind11/numpy.h>
 
-#include <limits>
 #include <string>
 
 namespace py = pybind11;
@@ -37,7 +36,7 @@ py::ssize_t num_bytes_of(py::handle array) { return py::reinterpret_borrow<py::a
 
 }  // namespace
 
-FrameView view_of(py::handle frame) {
+FrameView view_of(py::handle frame, py::ssize_t first_axis) {
     if (!py::isinstance<py::array>(frame)) {
         throw Error(ErrorKind::frame_type, "write",
                     "frame must be a numpy array, got " + std::string(Py_TYPE(frame.ptr())->tp_name) +
@@ -49,29 +48,31 @@ FrameView view_of(py::handle frame) {
                     "frame must hold uint8 values from 0 to 255, got " + describe(array) +
                         "; for floats from 0 to 1 write (frame * 255).round().astype(numpy.uint8)");
     }
-    const bool is_grey = array.ndim() == 2;
-    const py::ssize_t channels = is_grey ? 1 : array.ndim() == 3 ? array.shape(2) : 0;
+    const py::ssize_t num_axes = array.ndim() - first_axis;
+    const py::ssize_t rows = first_axis;
+    const py::ssize_t columns = rows + 1;
+    const py::ssize_t channels = num_axes == 2 ? 1 : num_axes == 3 ? array.shape(columns + 1) : 0;
     if (channels != 1 && channels != 3 && channels != 4) {
         throw Error(ErrorKind::frame_shape, "write",
                     "frame must have the shape (height, width, 3), (height, width, 4), (height, width, 1) or "
                     "(height, width), got " +
                         describe(array));
     }
-    constexpr py::ssize_t largest = std::numeric_limits<std::int16_t>::max();  // No codec here goes further.
-    if (array.shape(0) < 1 || array.shape(1) < 1 || array.shape(0) > largest || array.shape(1) > largest) {
+    if (array.shape(rows) < 1 || array.shape(columns) < 1 || array.shape(rows) > largest_side ||
+        array.shape(columns) > largest_side) {
         throw Error(
             ErrorKind::frame_shape, "write",
-            "frame must have from 1 to " + std::to_string(largest) + " rows and columns, got " + describe(array));
+            "frame must have from 1 to " + std::to_string(largest_side) + " rows and columns, got " + describe(array));
     }
     FrameView view;
     view.data = static_cast<const std::uint8_t*>(array.data());
-    view.height = static_cast<int>(array.shape(0));
-    view.width = static_cast<int>(array.shape(1));
+    view.height = static_cast<int>(array.shape(rows));
+    view.width = static_cast<int>(array.shape(columns));
     view.channels = static_cast<int>(channels);
-    view.row_stride = array.strides(0);
-    view.pixel_stride = array.strides(1);
+    view.row_stride = array.strides(rows);
+    view.pixel_stride = array.strides(columns);
     // numpy may give an axis of length 1 any stride.
-    view.channel_stride = channels == 1 ? 1 : array.strides(2);
+    view.channel_stride = channels == 1 ? 1 : array.strides(columns + 1);
     return view;
 }
 

@@ -4,14 +4,20 @@
 
 #include <pybind11/pybind11.h>
 
+#include <cstdint>
+#include <limits>
+
 namespace gymreel {
 
-/// The pixels of a numpy array, any strides.
+/// A frame has at most so many rows and columns: no codec here goes further.
+constexpr int largest_side = std::numeric_limits<std::int16_t>::max();
+
+/// The pixels of a numpy array, any strides; the axes before `first_axis` are left at their first element.
 ///
 /// Ownership: the view is good for as long as `frame` is alive.
 /// Thread: with the GIL.
 /// Errors: Error (frame_type, frame_shape).
-FrameView view_of(pybind11::handle frame);
+FrameView view_of(pybind11::handle frame, pybind11::ssize_t first_axis = 0);
 
 /// True where the memory may be borrowed: nobody but the holder of one single reference can reach the pixels: the array and each array along its
 /// `.base`, up to the one that owns the memory, are plain arrays with one reference and no weak ones. An environment

@@ -1,9 +1,10 @@
 #include "register.hpp"
 
 #include "numpy_frame.hpp"
+#include "tile_layout.hpp"
 
 #include <core/engine.hpp>
-#include <core/pack.hpp>
+#include <core/tiles.hpp>
 
 #include <pybind11/numpy.h>
 #include <pybind11/stl.h>
@@ -18,6 +19,8 @@
 #include <memory>
 #include <optional>
 #include <thread>
+#include <utility>
+#include <vector>
 
 namespace py = pybind11;
 
@@ -131,13 +134,21 @@ public:
         const bool borrow = copy_.has_value() ? !*copy_ : can_borrow(held);
         const auto frame = py::reinterpret_borrow<py::object>(held);
         if (PyList_SetSlice(holder, 0, 1, nullptr) != 0) throw py::error_already_set();
-        try {
-            return borrow ? write_borrowed(stream, view, frame) : write_copied(stream, view);
-        } catch (const Error& error) {
-            if (error.info().kind == ErrorKind::closed && is_left_behind()) stop_this_thread();
-            if (stream->failure()) is_told_ = true;  // It is what was thrown: a stream that failed says nothing else.
-            throw;
-        }
+        return queue(stream, view, borrow, frame);
+    }
+
+    /// Takes the tiles of one frame out of `holder`. False where it was dropped.
+    bool write_tiles(TileLayout& layout, PyObject* holder) {
+        const std::shared_ptr<Stream>& stream = own_stream();
+        release_spent();
+        if (!PyList_Check(holder)) throw py::type_error("holder must be a list of arrays");
+        // A list of our own takes the arrays over and is the one token for all of them.
+        const auto frames = py::reinterpret_steal<py::list>(PyList_GetSlice(holder, 0, PyList_GET_SIZE(holder)));
+        if (!frames) throw py::error_already_set();
+        const FramePixels pixels = layout.view_of(frames);
+        if (PyList_SetSlice(holder, 0, PyList_GET_SIZE(holder), nullptr) != 0) throw py::error_already_set();
+        const bool borrow = copy_.has_value() ? !*copy_ : can_borrow_all(frames);
+        return queue(stream, pixels, borrow, frames);
     }
 
     void add_metadata(const Metadata& entries) { own_stream()->add_metadata(entries); }
@@ -197,30 +208,41 @@ private:
         return stream_;
     }
 
+    /// Queues the pixels, which `owner` keeps alive, or a copy of them. False where they were dropped.
+    bool queue(const std::shared_ptr<Stream>& stream, const FramePixels& pixels, bool borrow, const py::object& owner) {
+        try {
+            return borrow ? write_borrowed(stream, pixels, owner) : write_copied(stream, pixels);
+        } catch (const Error& error) {
+            if (error.info().kind == ErrorKind::closed && is_left_behind()) stop_this_thread();
+            if (stream->failure()) is_told_ = true;  // It is what was thrown: a stream that failed says nothing else.
+            throw;
+        }
+    }
+
     /// Tries to write until it worked. False where there was no room and the caller would rather go on without.
     template <typename Write>
-    bool write_when_room(const std::shared_ptr<Stream>& stream, const FrameView& view, Write write) const {
+    bool write_when_room(const std::shared_ptr<Stream>& stream, std::size_t num_bytes, Write write) const {
         while (!write()) {
             if (!block_) {
                 stream->count_dropped();
                 return false;
             }
-            wait_interruptibly([&](auto interval) { return stream->wait_for_room(packed_size(view), interval); });
+            wait_interruptibly([&](auto interval) { return stream->wait_for_room(num_bytes, interval); });
         }
         return true;
     }
 
-    bool write_borrowed(const std::shared_ptr<Stream>& stream, const FrameView& view, py::object frame) const {
-        const bool taken =
-            write_when_room(stream, view, [&] { return Engine::instance().write(stream, view, frame.ptr()); });
-        if (taken) frame.release();  // The token is the stream's now, until release_spent().
+    bool write_borrowed(const std::shared_ptr<Stream>& stream, const FramePixels& pixels, py::object owner) const {
+        const bool taken = write_when_room(stream, packed_size(pixels),
+                                           [&] { return Engine::instance().write(stream, pixels, owner.ptr()); });
+        if (taken) owner.release();  // The token is the stream's now, until release_spent().
         return taken;
     }
 
-    bool write_copied(const std::shared_ptr<Stream>& stream, const FrameView& view) const {
-        return write_when_room(stream, view, [&] {
+    bool write_copied(const std::shared_ptr<Stream>& stream, const FramePixels& pixels) const {
+        return write_when_room(stream, copied_size(pixels), [&] {
             const GilReleased no_gil;
-            return Engine::instance().write_copy(stream, view);
+            return Engine::instance().write_copy(stream, pixels);
         });
     }
 
@@ -233,14 +255,31 @@ private:
 
 using SharedHandle = std::shared_ptr<StreamHandle>;
 
-SharedHandle* handle_in(PyObject* capsule) {
-    return static_cast<SharedHandle*>(PyCapsule_GetPointer(capsule, nullptr));
+/// What write_function() returns, but for the wrapping.
+struct FrameTarget {
+    SharedHandle handle;
+
+    bool write(PyObject* holder) { return handle->write(holder); }
+};
+
+/// What tiles_function() returns, but for the wrapping.
+struct TilesTarget {
+    SharedHandle handle;
+    TileLayout layout;
+
+    bool write(PyObject* holder) { return handle->write_tiles(layout, holder); }
+};
+
+template <typename Target>
+Target* target_in(PyObject* capsule) {
+    return static_cast<Target*>(PyCapsule_GetPointer(capsule, nullptr));
 }
 
-/// StreamHandle::write() as CPython calls it.
+/// Target::write() as CPython calls it.
+template <typename Target>
 PyObject* call_write(PyObject* capsule, PyObject* holder) {
     try {
-        return PyBool_FromLong(static_cast<long>((*handle_in(capsule))->write(holder)));
+        return PyBool_FromLong(static_cast<long>(target_in<Target>(capsule)->write(holder)));
 #ifdef __GLIBCXX__
     } catch (const abi::__forced_unwind&) {  // The thread is being ended.
         throw;
@@ -251,19 +290,33 @@ PyObject* call_write(PyObject* capsule, PyObject* holder) {
     }
 }
 
-/// StreamHandle::write() as a function of CPython's own kind, which keeps the stream. A method of pybind11's has to find
-/// the types of what it is called with; from cold caches that takes as long as everything else in a write.
-py::object write_function(const SharedHandle& handle) {
-    static PyMethodDef definition{"write", &call_write, METH_O,
-                                  "Take the one frame out of a list and queue it; False where it was dropped."};
-    const auto let_go = [](PyObject* capsule) { const std::unique_ptr<SharedHandle> last(handle_in(capsule)); };
-    auto shared = std::make_unique<SharedHandle>(handle);
-    const auto capsule = py::reinterpret_steal<py::object>(PyCapsule_New(shared.get(), nullptr, let_go));
+/// Target::write() as a function of CPython's own kind, which keeps the target. A method of pybind11's has to find the
+/// types of what it is called with; from cold caches that takes as long as everything else in a write.
+template <typename Target>
+py::object make_function(PyMethodDef& definition, Target target) {
+    const auto let_go = [](PyObject* capsule) { const std::unique_ptr<Target> last(target_in<Target>(capsule)); };
+    auto kept = std::make_unique<Target>(std::move(target));
+    const auto capsule = py::reinterpret_steal<py::object>(PyCapsule_New(kept.get(), nullptr, let_go));
     if (!capsule) throw py::error_already_set();
-    [[maybe_unused]] const auto* const capsules_own = shared.release();
+    [[maybe_unused]] const auto* const capsules_own = kept.release();
     auto function = py::reinterpret_steal<py::object>(PyCFunction_New(&definition, capsule.ptr()));
     if (!function) throw py::error_already_set();
     return function;
+}
+
+py::object write_function(const SharedHandle& handle) {
+    static PyMethodDef definition{"write", &call_write<FrameTarget>, METH_O,
+                                  "Take the one frame out of a list and queue it; False where it was dropped."};
+    return make_function(definition, FrameTarget{handle});
+}
+
+/// As write_function(), for frames of tiles: the list holds one array for each or one of four axes for all.
+py::object tiles_function(const SharedHandle& handle, std::int64_t width, std::int64_t height,
+                          const std::vector<TileLayout::Position>& positions) {
+    static PyMethodDef definition{
+        "write_tiles", &call_write<TilesTarget>, METH_O,
+        "Take the tiles of one frame out of a list and queue it; False where it was dropped."};
+    return make_function(definition, TilesTarget{handle, TileLayout(width, height, positions)});
 }
 
 /// Completes every recording of this process.
@@ -309,6 +362,7 @@ void register_stream(py::module_& module) {
              py::arg("fps"), py::arg("options"), py::arg("metadata"), py::arg("copy").none(true),
              py::arg("max_pending_bytes"), py::arg("block"), py::arg("check_borrowed"))
         .def("write_function", &write_function)
+        .def("tiles_function", &tiles_function, py::arg("width"), py::arg("height"), py::arg("positions"))
         .def("add_metadata", &StreamHandle::add_metadata, py::arg("entries"))
         .def("belongs_here", &StreamHandle::belongs_here)
         .def("finish", &StreamHandle::finish)
@@ -317,6 +371,14 @@ void register_stream(py::module_& module) {
         .def("result", &StreamHandle::result)
         .def("take_bytes", &StreamHandle::take_bytes)
         .def("stats", &StreamHandle::stats);
+    module.def(
+        "tile_sizes",
+        [](const py::list& frames) {
+            std::vector<std::pair<int, int>> sizes;
+            for (const FrameSize size : tile_sizes(frames)) sizes.emplace_back(size.height, size.width);
+            return sizes;
+        },
+        py::arg("frames"));
     module.def("finish_all", &finish_all);
     module.def("prepare_fork", &Engine::prepare_fork);
     module.def("end_fork", &Engine::end_fork);

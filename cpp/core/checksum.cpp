@@ -2,10 +2,9 @@
 
 namespace gymreel {
 
-std::uint64_t checksum(const FrameView& frame) noexcept {
+std::uint64_t checksum(const FrameView& frame, std::uint64_t sum) noexcept {
     // FNV-1a (Fowler, Noll and Vo) by the byte: this is for finding mistakes, so simple goes before fast.
     constexpr std::uint64_t prime = 0x100000001b3;
-    std::uint64_t sum = 0xcbf29ce484222325;
     for (int y = 0; y < frame.height; ++y) {
         for (int x = 0; x < frame.width; ++x) {
             const std::uint8_t* const pixel = frame.data + y * frame.row_stride + x * frame.pixel_stride;

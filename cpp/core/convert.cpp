@@ -4,6 +4,7 @@
 #include "pack.hpp"
 
 #include <algorithm>
+#include <cstring>
 #include <optional>
 
 namespace gymreel {
@@ -84,6 +85,47 @@ void Converter::convert(const FrameView& source, const PlanarImage& destination)
         job.u = plane_row(1, row / rows_per_job);
         job.v = format_ == PlanarFormat::nv12 ? nullptr : plane_row(2, row / rows_per_job);
         kernel(weights, job);
+    }
+}
+
+void Converter::convert(const TiledView& source, const PlanarImage& destination) {
+    const FrameSize size{destination.width, destination.height};
+    for (const Region& gap : find_gaps(source, size)) fill_black(part_of(destination, gap));
+    for (const Tile& tile : source.tiles) convert(tile.view, part_of(destination, region_of(tile, size)));
+}
+
+/// `region` begins at even coordinates.
+PlanarImage Converter::part_of(const PlanarImage& image, const Region& region) const {
+    const int chroma_step = format_ == PlanarFormat::yuv444p ? 1 : 2;  // Pixels for a sample.
+    const int chroma_x = format_ == PlanarFormat::nv12 ? region.x : region.x / chroma_step;
+    PlanarImage part = image;
+    part.planes[0] += region.y * image.strides[0] + region.x;
+    for (std::size_t plane = 1; plane < (format_ == PlanarFormat::nv12 ? 2U : 3U); ++plane) {
+        part.planes.at(plane) += region.y / chroma_step * image.strides.at(plane) + chroma_x;
+    }
+    part.width = region.width;
+    part.height = region.height;
+    return part;
+}
+
+void Converter::fill_black(const PlanarImage& image) const {
+    const YuvWeights weights = yuv_weights(matrix_, range_);
+    const auto fill = [&](std::size_t plane, int value, int width, int height) {
+        for (int row = 0; row < height; ++row) {
+            std::memset(image.planes[plane] + row * image.strides[plane], value, static_cast<std::size_t>(width));
+        }
+    };
+    // The biases are what is left of the formulas where all components are zero.
+    fill(0, weights.y_bias >> 8, image.width, image.height);
+    const int neutral = weights.chroma_bias >> 8;
+    const bool is_shared = format_ != PlanarFormat::yuv444p;
+    const int width = is_shared ? (image.width + 1) / 2 : image.width;
+    const int height = is_shared ? (image.height + 1) / 2 : image.height;
+    if (format_ == PlanarFormat::nv12) {
+        fill(1, neutral, 2 * width, height);
+    } else {
+        fill(1, neutral, width, height);
+        fill(2, neutral, width, height);
     }
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "frame_view.hpp"
+#include "tiles.hpp"
 
 #include <array>
 #include <cstddef>
@@ -42,7 +43,13 @@ public:
 
     void convert(const FrameView& source, const PlanarImage& destination);
 
+    /// Converts each tile straight into its place and fills the rest with black. Errors: std::bad_alloc.
+    void convert(const TiledView& source, const PlanarImage& destination);
+
 private:
+    PlanarImage part_of(const PlanarImage& image, const Region& region) const;
+    void fill_black(const PlanarImage& image) const;
+
     PlanarFormat format_;
     ColorMatrix matrix_;
     ColorRange range_;

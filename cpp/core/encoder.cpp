@@ -118,7 +118,14 @@ AVFrame& Encoder::writable_frame() {
     return *frame_;
 }
 
-void Encoder::load(const FrameView& source) { converter_->convert(source, writable_frame()); }
+void Encoder::load(const FramePixels& source) {
+    AVFrame& destination = writable_frame();
+    if (const auto* const view = std::get_if<FrameView>(&source)) {
+        converter_->convert(*view, destination);
+    } else {
+        converter_->convert_tiles(std::get<TiledView>(source), destination);
+    }
+}
 
 void Encoder::encode(const PacketSink& sink) {
     frame_->pts = next_pts_++;

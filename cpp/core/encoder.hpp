@@ -3,6 +3,7 @@
 #include "codecs.hpp"
 #include "ffmpeg_ptr.hpp"
 #include "frame_converter.hpp"
+#include "tiles.hpp"
 
 #include <cstdint>
 #include <functional>
@@ -41,7 +42,7 @@ public:
     Encoder& operator=(const Encoder&) = delete;
 
     /// Converts one frame into the encoder's memory; `source` is not needed afterwards. encode() must follow.
-    void load(const FrameView& source);
+    void load(const FramePixels& source);
 
     /// Encodes the loaded frame and hands on the packets that are ready.
     void encode(const PacketSink& sink);

@@ -1,7 +1,7 @@
 #include "engine.hpp"
 
 #include "cpus.hpp"
-#include "pack.hpp"
+#include "tiles.hpp"
 
 #include <algorithm>
 #include <atomic>
@@ -89,14 +89,14 @@ std::shared_ptr<Stream> Engine::open(StreamConfig config) {
     return stream;
 }
 
-bool Engine::write(const std::shared_ptr<Stream>& stream, const FrameView& view, OwnerToken owner) {
-    const Stream::Enqueued outcome = stream->enqueue(view, owner);
-    if (outcome == Stream::Enqueued::schedule) schedule(stream, packed_size(view) >= large_frame_bytes);
+bool Engine::write(const std::shared_ptr<Stream>& stream, const FramePixels& pixels, OwnerToken owner) {
+    const Stream::Enqueued outcome = stream->enqueue(pixels, owner);
+    if (outcome == Stream::Enqueued::schedule) schedule(stream, packed_size(pixels) >= large_frame_bytes);
     return outcome != Stream::Enqueued::full;
 }
 
-bool Engine::write_copy(const std::shared_ptr<Stream>& stream, const FrameView& view) {
-    const Stream::Enqueued outcome = stream->enqueue_copy(view);
+bool Engine::write_copy(const std::shared_ptr<Stream>& stream, const FramePixels& pixels) {
+    const Stream::Enqueued outcome = stream->enqueue_copy(pixels);
     if (outcome == Stream::Enqueued::schedule) schedule(stream, false);
     return outcome != Stream::Enqueued::full;
 }

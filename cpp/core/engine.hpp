@@ -44,8 +44,8 @@ public:
     std::shared_ptr<Stream> open(StreamConfig config);
 
     /// Errors: as Stream::enqueue. False where there was no room; the token then stays with the caller.
-    bool write(const std::shared_ptr<Stream>& stream, const FrameView& view, OwnerToken owner);
-    bool write_copy(const std::shared_ptr<Stream>& stream, const FrameView& view);
+    bool write(const std::shared_ptr<Stream>& stream, const FramePixels& pixels, OwnerToken owner);
+    bool write_copy(const std::shared_ptr<Stream>& stream, const FramePixels& pixels);
 
     void finish(const std::shared_ptr<Stream>& stream);
 

@@ -31,6 +31,15 @@ public:
     explicit PlanarConverter(PlanarFormat format) : converter_(format, ColorMatrix::bt709, ColorRange::limited) {}
 
     void convert(const FrameView& source, AVFrame& destination) override {
+        converter_.convert(source, planes_of(destination));
+    }
+
+    void convert_tiles(const TiledView& source, AVFrame& destination) override {
+        converter_.convert(source, planes_of(destination));
+    }
+
+private:
+    static PlanarImage planes_of(const AVFrame& destination) {
         PlanarImage image;
         for (std::size_t plane = 0; plane < image.planes.size(); ++plane) {
             image.planes.at(plane) = destination.data[plane];
@@ -38,10 +47,9 @@ public:
         }
         image.width = destination.width;
         image.height = destination.height;
-        converter_.convert(source, image);
+        return image;
     }
 
-private:
     Converter converter_;
 };
 
@@ -105,6 +113,11 @@ private:
 };
 
 }  // namespace
+
+void FrameConverter::convert_tiles(const TiledView& source, AVFrame& destination) {
+    canvas_.resize(copied_size(source));
+    convert(compose(source, canvas_.data()), destination);
+}
 
 std::unique_ptr<FrameConverter> make_frame_converter(AVPixelFormat format) {
     if (const auto planar = planar_format(format)) return std::make_unique<PlanarConverter>(*planar);

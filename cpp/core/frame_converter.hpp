@@ -2,8 +2,11 @@
 
 #include "ffmpeg_ptr.hpp"
 #include "frame_view.hpp"
+#include "tiles.hpp"
 
+#include <cstdint>
 #include <memory>
+#include <vector>
 
 namespace gymreel {
 
@@ -19,6 +22,13 @@ public:
     FrameConverter& operator=(const FrameConverter&) = delete;
 
     virtual void convert(const FrameView& source, AVFrame& destination) = 0;
+
+    /// As what the tiles show, as one picture. Here they are painted on a canvas first; a converter that can write to
+    /// parts of the encoder's frame does without.
+    virtual void convert_tiles(const TiledView& source, AVFrame& destination);
+
+private:
+    std::vector<std::uint8_t> canvas_;
 };
 
 /// The way into `format`: our kernels for yuv420p, yuv444p and nv12, a palette for pal8, swscale for the rest.

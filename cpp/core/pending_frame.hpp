@@ -1,6 +1,6 @@
 #pragma once
 
-#include "frame_view.hpp"
+#include "tiles.hpp"
 
 #include <cstdint>
 #include <list>
@@ -10,7 +10,7 @@
 
 namespace gymreel {
 
-/// Whatever keeps borrowed pixels alive. The core never looks inside: each token that it accepted comes back exactly
+/// Whatever keeps borrowed pixels alive: one token for all tiles of a frame. The core never looks inside: each token that it accepted comes back exactly
 /// once through SpentFrames, to be let go of by the side that made it.
 using OwnerToken = void*;
 
@@ -22,7 +22,7 @@ struct FrameBuffer {
 
 /// A frame between write() and the encoder.
 struct PendingFrame {
-    FrameView view;
+    FramePixels pixels;
     OwnerToken owner = nullptr;  ///< Null where `copy` holds the pixels.
     FrameBuffer copy;
     std::size_t num_bytes = 0;

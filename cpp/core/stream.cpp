@@ -1,10 +1,9 @@
 #include "stream.hpp"
 
-#include "checksum.hpp"
 #include "cpus.hpp"
 #include "log_capture.hpp"
 #include "muxer.hpp"
-#include "pack.hpp"
+#include "tiles.hpp"
 
 #include <cerrno>
 #include <exception>
@@ -31,17 +30,17 @@ ErrorInfo describe(const std::exception_ptr& reason) {
     }
 }
 
-std::string size_text(int width, int height) { return std::to_string(height) + " x " + std::to_string(width); }
+std::string size_text(FrameSize size) { return std::to_string(size.height) + " x " + std::to_string(size.width); }
 
 }  // namespace
 
-void Stream::check_writable(const FrameView& view) const {
+void Stream::check_writable(FrameSize size) const {
     if (failure_) throw Error(*failure_);
     if (state_ != State::open) throw Error(ErrorKind::closed, "write", "the writer is closed");
-    if (width_ != 0 && (view.width != width_ || view.height != height_)) {
+    if (width_ != 0 && (size.width != width_ || size.height != height_)) {
         throw Error(ErrorKind::frame_shape, "write",
-                    "frame is " + size_text(view.width, view.height) + " (height x width), but the first frame was " +
-                        size_text(width_, height_) + "; a video has one size: start another writer for the new one");
+                    "frame is " + size_text(size) + " (height x width), but the first frame was " +
+                        size_text({width_, height_}) + "; a video has one size: start another writer for the new one");
     }
 }
 
@@ -54,10 +53,10 @@ bool Stream::reserve(std::size_t num_bytes) {
     return has_own_room(num_bytes) && budget_.reserve(num_bytes, stats_.num_pending == 0);
 }
 
-Stream::Enqueued Stream::push(FrameList& frame) {
+Stream::Enqueued Stream::push(FrameList& frame, FrameSize size) {
     const PendingFrame& added = frame.front();
-    width_ = added.view.width;
-    height_ = added.view.height;
+    width_ = size.width;
+    height_ = size.height;
     ++stats_.num_written;
     ++(added.owner != nullptr ? stats_.num_borrowed : stats_.num_copied);
     ++stats_.num_pending;
@@ -66,33 +65,35 @@ Stream::Enqueued Stream::push(FrameList& frame) {
     return std::exchange(is_scheduled_, true) ? Enqueued::waiting : Enqueued::schedule;
 }
 
-Stream::Enqueued Stream::enqueue(const FrameView& view, OwnerToken owner) {
-    const std::size_t size = packed_size(view);
+Stream::Enqueued Stream::enqueue(const FramePixels& pixels, OwnerToken owner) {
+    const FrameSize size = size_of(pixels);
+    const std::size_t num_bytes = packed_size(pixels);
     FrameList frame;
-    frame.push_back(PendingFrame{view, owner, {}, size, {}});
-    if (config_.check_borrowed) frame.front().checksum = checksum(view);
+    frame.push_back(PendingFrame{pixels, owner, {}, num_bytes, {}});
+    if (config_.check_borrowed) frame.front().checksum = checksum(pixels);
     const std::lock_guard lock(mutex_);
-    check_writable(view);
-    return reserve(size) ? push(frame) : Enqueued::full;
+    check_writable(size);
+    return reserve(num_bytes) ? push(frame, size) : Enqueued::full;
 }
 
-Stream::Enqueued Stream::enqueue_copy(const FrameView& view) {
-    const std::size_t size = packed_size(view);
+Stream::Enqueued Stream::enqueue_copy(const FramePixels& pixels) {
+    const FrameSize size = size_of(pixels);
+    const std::size_t num_bytes = copied_size(pixels);
     FrameList frame;
     {
         const std::lock_guard lock(mutex_);
-        check_writable(view);
-        if (!has_own_room(size)) return Enqueued::full;
+        check_writable(size);
+        if (!has_own_room(num_bytes)) return Enqueued::full;
         if (!free_frames_.empty()) frame.splice(frame.begin(), free_frames_, free_frames_.begin());
     }
     if (frame.empty()) frame.emplace_back();
     FrameBuffer& buffer = frame.front().copy;
-    if (buffer.capacity < size) buffer = {std::unique_ptr<std::uint8_t[]>(new std::uint8_t[size]), size};
-    frame.front().view = pack_frame(view, buffer.data.get());
-    frame.front().num_bytes = size;
+    if (buffer.capacity < num_bytes) buffer = {std::unique_ptr<std::uint8_t[]>(new std::uint8_t[num_bytes]), num_bytes};
+    frame.front().pixels = pack_frame(pixels, buffer.data.get());
+    frame.front().num_bytes = num_bytes;
     const std::lock_guard lock(mutex_);
-    check_writable(view);  // Another thread may have closed the stream meanwhile.
-    if (reserve(size)) return push(frame);
+    check_writable(size);  // Another thread may have closed the stream meanwhile.
+    if (reserve(num_bytes)) return push(frame, size);
     free_frames_.splice(free_frames_.begin(), frame);
     return Enqueued::full;
 }
@@ -222,9 +223,8 @@ void Stream::encode(FrameList& frame, const SliceContext& context) {
         const std::lock_guard lock(mutex_);
         if (failure_) return;
     }
-    const FrameView view = frame.front().view;
-    if (!encoder_) open_output(view, context);
-    encoder_->load(view);
+    if (!encoder_) open_output(size_of(frame.front().pixels), context);
+    encoder_->load(frame.front().pixels);
     check_unchanged(frame.front());
     release(frame, context.spent);
     encoder_->encode([this](AVPacket& packet) { file_->write(packet); });
@@ -234,24 +234,24 @@ void Stream::encode(FrameList& frame, const SliceContext& context) {
 }
 
 void Stream::check_unchanged(const PendingFrame& frame) const {
-    if (!frame.checksum || checksum(frame.view) == *frame.checksum) return;
+    if (!frame.checksum || checksum(frame.pixels) == *frame.checksum) return;
     throw Error(ErrorKind::encode, "encode a frame",
                 "the pixels of frame " + std::to_string(stats().num_encoded) +
                     " changed between write() and encoding, so somebody still had a hold on its array: use copy=True, "
                     "or write arrays that are not used again");
 }
 
-void Stream::open_output(const FrameView& view, const SliceContext& context) {
+void Stream::open_output(FrameSize size, const SliceContext& context) {
     EncoderConfig config = config_.encoder;
     config.global_header = Muxer::wants_global_header(config_.file.muxer);
     encoder_count_.emplace(context.num_encoders);
-    encoder_.emplace(config, view.width, view.height,
-                     choose_encoder_threads(view.width, view.height, context.num_threads, context.num_encoders));
+    encoder_.emplace(config, size.width, size.height,
+                     choose_encoder_threads(size.width, size.height, context.num_threads, context.num_encoders));
     FileConfig file = config_.file;
     const AVCodecContext& codec = encoder_->context();
-    if (codec.width != view.width || codec.height != view.height) {
+    if (codec.width != size.width || codec.height != size.height) {
         // Padded to an even size: only here can be seen where the picture ends.
-        file.metadata.emplace_back("frame_size", std::to_string(view.width) + "x" + std::to_string(view.height));
+        file.metadata.emplace_back("frame_size", std::to_string(size.width) + "x" + std::to_string(size.height));
     }
     file_.emplace(std::move(file), codec);
 }

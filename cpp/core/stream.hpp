@@ -90,10 +90,10 @@ public:
     /// Queues a borrowed frame.
     ///
     /// Errors: Error (frame_shape, closed, or the failure of the stream); the token then stays with the caller.
-    Enqueued enqueue(const FrameView& view, OwnerToken owner);
+    Enqueued enqueue(const FramePixels& pixels, OwnerToken owner);
 
-    /// Queues a copy of the frame, made before the call returns. Errors: as above, std::bad_alloc.
-    Enqueued enqueue_copy(const FrameView& view);
+    /// Queues a copy of the frame, made before the call returns; tiles become one picture. Errors: as above, std::bad_alloc.
+    Enqueued enqueue_copy(const FramePixels& pixels);
 
     /// Counts a frame that the caller gave up on.
     void count_dropped();
@@ -136,13 +136,13 @@ private:
         done        ///< The file is complete, or as complete as it will get.
     };
 
-    void check_writable(const FrameView& view) const;
+    void check_writable(FrameSize size) const;
     bool has_own_room(std::size_t num_bytes) const;
     bool reserve(std::size_t num_bytes);
-    Enqueued push(FrameList& frame);
+    Enqueued push(FrameList& frame, FrameSize size);
     void encode(FrameList& frame, const SliceContext& context);
     void check_unchanged(const PendingFrame& frame) const;
-    void open_output(const FrameView& view, const SliceContext& context);
+    void open_output(FrameSize size, const SliceContext& context);
     void complete() noexcept;
     void fail(ErrorInfo info) noexcept;
     void fail_with(const std::exception_ptr& reason) noexcept;

@@ -9,7 +9,7 @@ import sys
 import warnings
 import weakref
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -32,6 +32,7 @@ from gymreel.errors import (
     GymreelError,
     GymreelWarning,
 )
+from gymreel.tiles import TileWriter, list_tiles
 
 __all__ = ["Recording", "VideoWriter", "WriterStats", "encode"]
 
@@ -183,6 +184,7 @@ class VideoWriter:
         self._closed = False
         self._stream = config.open_stream(path, metadata)
         self.write_from = self._stream.write_function()
+        self._tiles = TileWriter(self._stream)
         _report_abandoned()
         _live.add(self)
 
@@ -204,6 +206,48 @@ class VideoWriter:
         holder = [frame]
         del frame  # A local variable here would look like somebody else who can reach the pixels.
         self.write_from(holder)
+
+    def write_tiles(
+        self, frames: Sequence[NDArray[np.uint8]] | NDArray[np.uint8], *, num_columns: int
+    ) -> None:
+        """Queue one frame that shows several as a grid, such as those of parallel environments.
+
+        They are not put together here: each one's pixels go straight to their place in the
+        encoder's frame where its pixel format is yuv420p, yuv444p or nv12. Tile ``k`` is in column
+        ``k % num_columns`` and row ``k // num_columns``, at the top left of its cell. All cells are
+        as large as the largest tile of the first call, rounded up to even numbers; what no tile
+        fills is black, but for the last row and column of an odd size, which are repeated once.
+
+        Memory is borrowed if nothing else can reach any of the tiles; otherwise the whole grid is
+        copied once.
+
+        Args:
+            frames: Arrays as for ``write()``, each of its own shape, or one array of shape
+                ``(num_tiles, height, width, channels)``. The first call sets their number and
+                sizes.
+            num_columns: Tiles side by side; the same in each call. ``gymreel.grid.arrange()`` finds
+                the number that comes nearest to a wanted shape.
+
+        Raises:
+            ConfigError: ``num_columns`` is not a whole number from 1, or not that of the first
+                call.
+            FrameTypeError: Not numpy arrays of uint8; the message names the tile.
+            FrameShapeError: Not such shapes, another number or another size of a tile than at
+                first, a grid of another size than the frames before it, or one that is too large.
+            WriterClosedError, EncodeError, OutputError: As ``write()``.
+        """
+        holder = list_tiles(frames)
+        del frames  # As in write(): the tiles of a list that is gone too may be borrowed.
+        self.write_tiles_from(holder, num_columns)
+
+    def write_tiles_from(self, holder: list[NDArray[np.uint8]], num_columns: int) -> bool:
+        """Take the tiles of one frame out of a list and queue it; False where it was dropped.
+
+        As ``write_tiles()``, for a caller that holds the tiles nowhere else: they may be borrowed
+        on every Python version. The list, of one array for each tile or of one for all, is empty
+        afterwards.
+        """
+        return self._tiles.write(holder, num_columns)
 
     def add_metadata(self, metadata: Mapping[str, str]) -> None:
         """Add entries that are known only by now; they are in the file when it is complete.

@@ -151,7 +151,7 @@ TEST_CASE("encoder: a quantiser reaches encoders that take theirs from each fram
         }
         int size = 0;
         const auto add = [&](AVPacket& packet) { size += packet.size; };
-        encoder.load({pixels.data(), 64, 48, 1, 64, 1, 1});
+        encoder.load(FrameView{pixels.data(), 64, 48, 1, 64, 1, 1});
         encoder.encode(add);
         encoder.flush(add);
         return size;

@@ -126,7 +126,7 @@ TEST_CASE("stream: a copied frame may be painted over at once") {
     std::vector<std::uint8_t> buffer(frame_bytes);
     for (int i = 0; i < 10; ++i) {
         std::fill(buffer.begin(), buffer.end(), static_cast<std::uint8_t>(20 * i));
-        CHECK(stream.enqueue_copy({buffer.data(), 64, 48, 1, 64, 1, 1}) != Enqueued::full);
+        CHECK(stream.enqueue_copy(FrameView{buffer.data(), 64, 48, 1, 64, 1, 1}) != Enqueued::full);
         if (i == 4) work_until_idle(stream, spent);  // The buffers of the copies are used again.
     }
     CHECK(stream.stats().num_copied == 10);

@@ -1,0 +1,143 @@
+"""Where the tiles of a grid go: row by row, each at the top left of a cell, all cells of one size.
+
+Sizes of cells are even, so that no two tiles share a sample of colour.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from gymreel.errors import ConfigError
+
+__all__ = ["Grid", "arrange", "cell_size", "check_count"]
+
+_LARGEST = 2**31 - 1
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A grid of cells, one for each tile, in rows from the top left.
+
+    Attributes:
+        num_tiles: Cells that are filled; the others of the last row stay black.
+        num_columns: Cells side by side.
+        cell_width: In pixels, even.
+        cell_height: In pixels, even.
+
+    Raises:
+        ConfigError: Not such numbers, each at least 1.
+    """
+
+    num_tiles: int
+    num_columns: int
+    cell_width: int
+    cell_height: int
+
+    def __post_init__(self) -> None:
+        check_count("num_tiles", self.num_tiles)
+        check_count("num_columns", self.num_columns)
+        for name in ("cell_width", "cell_height"):
+            check_count(name, getattr(self, name))
+            if getattr(self, name) % 2:
+                raise ConfigError(f"{name}={getattr(self, name)} must be even")
+
+    @property
+    def num_rows(self) -> int:
+        """Rows of cells."""
+        return -(-self.num_tiles // self.num_columns)
+
+    @property
+    def width(self) -> int:
+        """The width of the whole picture in pixels."""
+        return self.num_columns * self.cell_width
+
+    @property
+    def height(self) -> int:
+        """The height of the whole picture in pixels."""
+        return self.num_rows * self.cell_height
+
+    def positions(self) -> list[tuple[int, int]]:
+        """Return x and y of the top left pixel of each tile."""
+        places = (divmod(tile, self.num_columns) for tile in range(self.num_tiles))
+        return [(column * self.cell_width, row * self.cell_height) for row, column in places]
+
+
+def arrange(
+    num_tiles: int, tile_width: int, tile_height: int, aspect_ratio: float
+) -> tuple[int, int]:
+    """Choose the grid whose picture comes nearest to a wanted shape.
+
+    Any number of tiles will do; no row and no column is empty. Of grids that are equally near, the
+    one with fewer empty cells is taken, and the wider one of those.
+
+    Args:
+        num_tiles: How many.
+        tile_width: The width of the widest in pixels.
+        tile_height: The height of the highest in pixels.
+        aspect_ratio: The wanted width of the whole picture divided by its height.
+
+    Returns:
+        ``(num_columns, num_rows)``
+
+    Raises:
+        ConfigError: Not such numbers, or an ``aspect_ratio`` that is not above 0 and finite.
+    """
+    check_count("num_tiles", num_tiles)
+    check_count("tile_width", tile_width)
+    check_count("tile_height", tile_height)
+    try:
+        wanted = math.log(aspect_ratio)
+    except (TypeError, ValueError, OverflowError):
+        wanted = math.inf
+    if isinstance(aspect_ratio, bool) or not math.isfinite(wanted):
+        raise ConfigError(f"aspect_ratio={aspect_ratio!r} must be a finite number above 0")
+    cell_width, cell_height = cell_size([(tile_height, tile_width)])
+
+    def distance(num_columns: int) -> tuple[float, int, int]:
+        num_rows = -(-num_tiles // num_columns)
+        ratio = math.log(num_columns * cell_width) - math.log(num_rows * cell_height)
+        # Rounded: one grid must not win over its mirror image by the last bit of a logarithm.
+        return (round(abs(ratio - wanted), 9), num_rows * num_columns - num_tiles, -num_columns)
+
+    num_columns = min(range(1, num_tiles + 1), key=distance)
+    return num_columns, -(-num_tiles // num_columns)
+
+
+def cell_size(shapes: Iterable[Sequence[int]]) -> tuple[int, int]:
+    """Return the size of a cell that holds a tile of any of these shapes.
+
+    Args:
+        shapes: ``(height, width, …)`` of each tile, as numpy has it.
+
+    Returns:
+        ``(width, height)`` in pixels, rounded up to even numbers.
+
+    Raises:
+        ConfigError: There is no tile, or one without pixels.
+    """
+    sizes = [tuple(shape[:2]) for shape in shapes]
+    if not sizes:
+        raise ConfigError("shapes is empty: a grid needs at least one tile")
+    for size in sizes:
+        if len(size) != 2:
+            raise ConfigError(f"shapes: {size!r} must have a height and a width")
+        check_count("height", size[0])
+        check_count("width", size[1])
+    heights, widths = zip(*sizes, strict=True)
+    return _round_up(max(widths)), _round_up(max(heights))
+
+
+def check_count(name: str, value: object) -> None:
+    """Check a number of things.
+
+    Raises:
+        ConfigError: Not a whole number from 1 to 2147483647.
+    """
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= _LARGEST:
+        raise ConfigError(f"{name}={value!r} must be a whole number from 1 to {_LARGEST}")
+
+
+def _round_up(size: int) -> int:
+    return size + size % 2

@@ -1,0 +1,71 @@
+"""Frames made of tiles, on their way from a writer to its stream."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gymreel import _core
+from gymreel.errors import ConfigError, FrameShapeError, FrameTypeError
+from gymreel.grid import Grid, cell_size, check_count
+
+__all__ = ["TileWriter", "list_tiles"]
+
+
+def list_tiles(frames: Sequence[NDArray[np.uint8]] | NDArray[np.uint8]) -> list[NDArray[np.uint8]]:
+    """Return a list of one array for each tile, or of one array for all.
+
+    Raises:
+        FrameTypeError: Not a sequence.
+        FrameShapeError: One array that has not four axes.
+    """
+    if not isinstance(frames, np.ndarray):
+        try:
+            return list(frames)
+        except TypeError:
+            raise FrameTypeError(
+                f"frames must be a sequence of numpy arrays, got {type(frames).__name__}"
+            ) from None
+    if frames.ndim != 4:
+        raise FrameShapeError(
+            "frames must be a sequence of arrays or one array of the shape (num_tiles, height, "
+            f"width, channels), got {frames.dtype} array of shape {frames.shape}"
+        )
+    return [frames]
+
+
+class TileWriter:
+    """Writes grids of tiles to a stream; the first one sets the layout."""
+
+    def __init__(self, stream: _core.Stream) -> None:
+        self._stream = stream
+        self._num_columns = 0
+        self._write: Callable[[list[NDArray[np.uint8]]], bool] | None = None
+
+    def write(self, holder: list[NDArray[np.uint8]], num_columns: int) -> bool:
+        """Do what ``VideoWriter.write_tiles_from`` says."""
+        if self._write is None:
+            write = self._lay_out(holder, num_columns)
+            is_taken = write(holder)
+            # Only now: a frame that is refused decides nothing.
+            self._write = write
+            self._num_columns = num_columns
+            return is_taken
+        if num_columns != self._num_columns:
+            raise ConfigError(
+                f"num_columns={num_columns!r} must stay {self._num_columns}, as in the first frame"
+            )
+        return self._write(holder)
+
+    def _lay_out(
+        self, holder: list[NDArray[np.uint8]], num_columns: int
+    ) -> Callable[[list[NDArray[np.uint8]]], bool]:
+        check_count("num_columns", num_columns)
+        sizes = _core.tile_sizes(holder)
+        if not sizes:
+            raise FrameShapeError("frames is empty: a grid needs at least one tile")
+        cell_width, cell_height = cell_size(sizes)
+        grid = Grid(len(sizes), num_columns, cell_width, cell_height)
+        return self._stream.tiles_function(grid.width, grid.height, grid.positions())
