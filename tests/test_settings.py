@@ -82,16 +82,21 @@ def test_workers_are_not_pinned_with_the_thread_that_writes(tmp_path: Path) -> N
 
 def test_workers_take_no_signals_from_the_program_but_their_own_crashes(tmp_path: Path) -> None:
     code = (
-        "import gymreel, numpy as np, pathlib, re, signal\n"
+        "import os, re, signal, sys\n"
+        "from pathlib import Path\n"
+        "def blocked(thread):\n"
+        "    status = Path(f'/proc/self/task/{thread}/status').read_text()\n"
+        "    mask = int(re.search(r'SigBlk:\\s*(\\w+)', status)[1], 16)\n"
+        "    signals = (signal.SIGINT, signal.SIGTERM, signal.SIGSEGV, signal.SIGABRT)\n"
+        "    return tuple(bool(mask >> (number - 1) & 1) for number in signals)\n"
+        "import numpy as np\n"
+        "others = set(os.listdir('/proc/self/task')) - {str(os.getpid())}\n"
+        "import gymreel\n"
         f"writer = gymreel.VideoWriter({str(tmp_path / 'video.mp4')!r})\n"
         "writer.write(np.zeros((16, 16, 3), np.uint8)); writer.close()\n"
-        "masks = {int(re.search(r'SigBlk:\\s*(\\w+)', status.read_text())[1], 16)\n"
-        "         for status in pathlib.Path('/proc/self/task').glob('*/status')}\n"
-        "def blocks(mask, name): return bool(mask >> (getattr(signal, name) - 1) & 1)\n"
-        "print([[blocks(mask, name) for name in ('SIGINT', 'SIGTERM', 'SIGSEGV', 'SIGABRT')]\n"
-        "       for mask in sorted(masks)])"
+        "print(sorted({blocked(t) for t in os.listdir('/proc/self/task') if t not in others}))"
     )
-    program, workers = [False] * 4, [True, True, False, False]
+    program, workers = (False,) * 4, (True, True, False, False)
     assert _run(code).stdout.strip() == str([program, workers])
 
 

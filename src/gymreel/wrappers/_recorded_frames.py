@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import numpy as np
 
 from gymreel.errors import GymreelError, WriterClosedError
+from gymreel.wrappers._episode_totals import add_reward
 from gymreel.writer import VideoWriter, WriterStats
 
 __all__ = ["NotRecordingError", "RecordedFrames"]
@@ -92,6 +93,11 @@ class RecordedFrames:
             NotRecordingError: Nothing is being recorded.
         """
         return self._open_writer().stats
+
+    def add_step(self, reward: Any) -> None:
+        """Count a step, and add what it gave."""
+        self.num_steps += 1
+        self.total_reward = add_reward(self.total_reward, reward)
 
     def finish(self) -> None:
         """Take no more frames and let the file complete in the background."""

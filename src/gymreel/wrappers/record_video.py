@@ -220,9 +220,7 @@ class RecordVideo(
         totals.length += 1
         totals.return_ = add_reward(totals.return_, reward)
         if self.recording:
-            frames = self._recorded_frames
-            frames.num_steps += 1
-            frames.total_reward = add_reward(frames.total_reward, reward)
+            self._recorded_frames.add_step(reward)
 
         if self.step_trigger and self.step_trigger(self.step_id):
             self.start_recording(f"{self.name_prefix}-step-{self.step_id}")

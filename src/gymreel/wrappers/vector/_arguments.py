@@ -1,0 +1,89 @@
+"""What recording vector environments needs to know before the first frame."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from gymnasium import logger
+from gymnasium.vector import AutoresetMode, VectorEnv
+
+from gymreel.errors import ConfigError
+
+__all__ = ["autoreset_mode_of", "check_aspect_ratio", "check_envs", "seeds_of"]
+
+
+def check_envs(
+    envs: Sequence[int] | None, record_first_only: bool, num_envs: int
+) -> tuple[int, ...]:
+    """Return the numbers of the environments to record.
+
+    Raises:
+        ConfigError: They are not such numbers.
+    """
+    if envs is None:
+        return (0,) if record_first_only else tuple(range(num_envs))
+    if record_first_only:
+        raise ConfigError(f"envs={envs!r} and record_first_only=True both say whom to record")
+    try:
+        chosen = tuple(operator.index(i) for i in envs)
+    except TypeError:
+        chosen = ()
+    is_valid = all(0 <= i < num_envs for i in chosen) and len(set(chosen)) == len(chosen)
+    if not chosen or not is_valid:
+        raise ConfigError(
+            f"envs={envs!r} must list different environments by their numbers, from 0 to "
+            f"{num_envs - 1}"
+        )
+    return chosen
+
+
+def check_aspect_ratio(ratio: tuple[int, int]) -> float:
+    """Return width divided by height.
+
+    Raises:
+        ConfigError: It is no ratio.
+    """
+    try:
+        width, height = ratio
+        result = width / height
+    except (TypeError, ValueError, ZeroDivisionError):
+        result = -1.0
+    if not 0 < result < float("inf"):
+        raise ConfigError(
+            f"video_aspect_ratio={ratio!r} must be a width and a height, such as (16, 9)"
+        )
+    return result
+
+
+def autoreset_mode_of(env: VectorEnv[Any, Any, Any]) -> AutoresetMode:
+    """Return when a vector environment resets what has ended; one that does not say is warned of.
+
+    Raises:
+        ConfigError: It says something that is no mode.
+    """
+    mode = env.metadata.get("autoreset_mode")
+    if mode is None:
+        logger.warn(
+            "%s",
+            f"{env} does not say in its metadata when it resets its environments "
+            "(autoreset_mode); taking AutoresetMode.NEXT_STEP.",
+        )
+        return AutoresetMode.NEXT_STEP
+    try:
+        return AutoresetMode(mode)
+    except ValueError:
+        raise ConfigError(
+            f"env.metadata['autoreset_mode']={mode!r} must be a gymnasium.vector.AutoresetMode"
+        ) from None
+
+
+def seeds_of(seed: int | Sequence[int | None] | None, num_envs: int) -> list[int | None]:
+    """Return what each environment was given, as Gymnasium hands out seeds."""
+    if seed is None:
+        return [None] * num_envs
+    if isinstance(seed, (int, np.integer)):
+        return [int(seed) + i for i in range(num_envs)]
+    return list(seed)

@@ -1,0 +1,111 @@
+"""What the current episodes of many environments have come to, in arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from gymnasium.vector import AutoresetMode
+from numpy.typing import NDArray
+
+__all__ = ["EpisodeArrays", "info_of"]
+
+Indices = NDArray[np.intp]
+
+_NONE: Indices = np.empty(0, np.intp)
+
+
+class EpisodeArrays:
+    """The current episode of each environment: its number, its sums, and whether it is over.
+
+    Attributes:
+        index: Numbers of the episodes, from 0; -1 before the first reset.
+        returns: Sums of rewards.
+        lengths: Numbers of steps.
+        terminated: Whether the last step of an episode that is over said so,
+        truncated: or this.
+        is_over: Which episodes have ended and whose environments were not reset yet.
+        seeds: What the resets at their starts were given, if anything.
+    """
+
+    def __init__(self, num_envs: int, autoreset_mode: AutoresetMode) -> None:
+        """Begin before the first reset."""
+        self._mode = autoreset_mode
+        self.index = np.full(num_envs, -1)
+        self.returns = np.zeros(num_envs)
+        self.lengths = np.zeros(num_envs, int)
+        self.terminated = np.zeros(num_envs, bool)
+        self.truncated = np.zeros(num_envs, bool)
+        self.is_over = np.zeros(num_envs, bool)
+        self.seeds: list[int | None] = [None] * num_envs
+
+    def step(
+        self, rewards: Any, terminations: NDArray[np.bool_], truncations: NDArray[np.bool_]
+    ) -> tuple[Indices, Indices]:
+        """Take what a step gave.
+
+        Returns:
+            The environments that the step reset instead of stepping (autoreset in the next step),
+            and those whose episodes ended with it. Where it reset those at once, their next
+            episodes begin with :meth:`begin`, when the caller is done with these.
+        """
+        begun = _NONE
+        if not self.is_over.any():
+            self.returns += rewards
+            self.lengths += 1
+        elif self._mode is AutoresetMode.NEXT_STEP:
+            self.returns += rewards
+            self.lengths += 1
+            begun = np.flatnonzero(self.is_over)
+            self.begin(begun)
+        else:  # Nobody has reset those: what they do meanwhile belongs to no episode.
+            goes_on = ~self.is_over
+            self.returns += np.where(goes_on, rewards, 0)
+            self.lengths += goes_on
+        dones = np.logical_or(terminations, truncations)
+        if not dones.any():
+            return begun, _NONE
+        ended = np.flatnonzero(dones & ~self.is_over)
+        self.terminated[ended] = np.asarray(terminations)[ended]
+        self.truncated[ended] = np.asarray(truncations)[ended]
+        self.is_over[ended] = True
+        return begun, ended
+
+    def begin(self, environments: Indices, seeds: Sequence[int | None] | None = None) -> None:
+        """Begin the next episodes of some environments.
+
+        Args:
+            environments: Their numbers.
+            seeds: One for each environment there is, not only for these; None for none.
+        """
+        self.index[environments] += 1
+        self.returns[environments] = 0
+        self.lengths[environments] = 0
+        self.terminated[environments] = False
+        self.truncated[environments] = False
+        self.is_over[environments] = False
+        for i in environments.tolist():
+            self.seeds[i] = None if seeds is None else seeds[i]
+
+
+def info_of(infos: Mapping[str, Any], i: int) -> dict[str, Any]:
+    """Take one environment's ``info`` out of those of all, as Gymnasium puts them together.
+
+    Args:
+        infos: For each name an array with an entry for each environment, or a mapping of such; with
+            an underscore before the name, which environments have it.
+        i: The environment's number.
+    """
+    info = {}
+    for name, values in infos.items():
+        has_it = infos.get(f"_{name}")
+        if name.startswith("_") and name[1:] in infos:
+            continue
+        if name in ("final_obs", "final_info") or (has_it is not None and not has_it[i]):
+            continue
+        if isinstance(values, Mapping):
+            info[name] = info_of(values, i)
+        elif isinstance(values, (np.ndarray, list, tuple)) and len(values) > i:
+            info[name] = values[i]
+    return info

@@ -1,0 +1,484 @@
+"""Videos of many environments at once: all in one picture, or one file for each."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Collection, Mapping, Sequence
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, Generic, Literal, cast
+
+import gymnasium as gym
+import numpy as np
+from gymnasium import logger
+from gymnasium.core import ActType, ObsType
+from gymnasium.vector import AutoresetMode, VectorEnv, VectorWrapper
+
+from gymreel import _core, grid
+from gymreel.config import DEFAULT_MAX_PENDING_BYTES
+from gymreel.episodes import Episode
+from gymreel.errors import ConfigError, GymreelError
+from gymreel.keep import KeepPolicy
+from gymreel.trackers import Tracker
+from gymreel.wrappers._recorded_frames import NotRecordingError
+from gymreel.wrappers._video_recording import VideoRecording
+from gymreel.wrappers.vector._arguments import (
+    autoreset_mode_of,
+    check_aspect_ratio,
+    check_envs,
+    seeds_of,
+)
+from gymreel.wrappers.vector._episode_arrays import EpisodeArrays, Indices, info_of
+from gymreel.wrappers.vector._frames import RenderedFrames, render_all
+from gymreel.wrappers.vector._separate_videos import SeparateVideos
+from gymreel.wrappers.vector._terminal_frames import TerminalFrames
+
+__all__ = ["RecordVideo"]
+
+
+class RecordVideo(
+    VideoRecording,
+    VectorWrapper[ObsType, ActType, ObsType, ActType, np.ndarray],
+    Generic[ObsType, ActType],
+    gym.utils.RecordConstructorArgs,
+):
+    """Records a vector environment: a grid of all environments, or a file for each.
+
+    A drop-in for ``gymnasium.wrappers.vector.RecordVideo`` (behaviour as of Gymnasium 1.4.0). As
+    there, with ``layout="grid"`` the episodes are those of the first environment that is recorded;
+    the others are seen as they are meanwhile. With ``layout="separate"`` each environment follows
+    its own episodes, into ``{name_prefix}-env-{i}-episode-{k}``.
+
+    An episode of ``n`` steps gives ``n + 1`` frames, in every autoreset mode: in ``SAME_STEP`` the
+    last frame comes from the environments themselves in a ``SyncVectorEnv``, and from
+    ``gymreel.wrappers.KeepTerminalFrame`` around each environment in others. (In a grid that frame
+    stands in the place of the one after the reset, for environments that are not followed.)
+
+    Each file has an encoder of its own while it is being recorded, so with ``layout="separate"``
+    memory grows with the number of environments: choose some with ``envs`` where they are many.
+    The worker threads and the frames that wait are bounded for all of them together.
+
+    Attributes:
+        recording: Whether frames are being recorded, of any environment.
+        autoreset_mode: When the vector environment resets what has ended.
+        episode_id: Number of the current episode of the first environment that is recorded.
+        step_id: Number of the latest step, from 0; -1 before the first.
+        frame_cols: Columns of the grid; -1 before the first frame.
+        frame_rows: Rows of the grid.
+
+    Differences from Gymnasium: any number of environments gets the grid that fits the aspect ratio
+    best, with black where none is left; environments of different sizes are padded; and those of
+    ``gymreel.wrappers.RecordVideo``.
+    """
+
+    def __init__(  # Gymnasium's order.
+        self,
+        env: VectorEnv[ObsType, ActType, np.ndarray],
+        video_folder: str | os.PathLike[str],
+        video_aspect_ratio: tuple[int, int] = (1, 1),
+        record_first_only: bool = False,
+        episode_trigger: Callable[[int], bool] | None = None,
+        step_trigger: Callable[[int], bool] | None = None,
+        video_length: float = 0,
+        name_prefix: str = "rl-video",
+        fps: float | Fraction | None = None,
+        disable_logger: bool = True,
+        gc_trigger: Callable[[int], bool] | None = None,
+        *,
+        layout: Literal["grid", "separate"] = "grid",
+        envs: Sequence[int] | None = None,
+        codec: str = "auto",
+        preset: str | None = None,
+        crf: float | None = None,
+        pixel_format: str = "yuv420p",
+        options: Mapping[str, str] | None = None,
+        suffix: str = ".mp4",
+        copy: bool | Literal["auto"] = "auto",
+        max_pending_bytes: int = DEFAULT_MAX_PENDING_BYTES,
+        on_full: Literal["block", "drop"] = "block",
+        on_error: Literal["warn", "raise"] = "warn",
+        keep: KeepPolicy | Callable[[Episode], bool] | None = None,
+        on_saved: Callable[[Episode], object] | None = None,
+        episode_log: bool = True,
+        trackers: Sequence[Tracker] | None = None,
+    ) -> None:
+        """Wrap a vector environment.
+
+        Args:
+            env: The vector environment, with a render mode that gives images.
+            video_folder: Where the videos go; made if it does not exist.
+            video_aspect_ratio: Width to height that the grid comes as near to as it can.
+            record_first_only: The same as ``envs=[0]``.
+            episode_trigger: Asked with the number of each episode whether to record it: of the
+                first environment that is recorded, or with ``layout="separate"`` of each.
+            step_trigger: Asked at each step with its number whether to start recording there.
+            video_length: 0 records whole episodes; ``n`` records ``n + 1`` frames.
+            name_prefix: The files are called ``{name_prefix}-episode-{number}`` and
+                ``{name_prefix}-step-{number}``, or with ``layout="separate"``
+                ``{name_prefix}-env-{i}-episode-{number}`` and so on.
+            fps: Frames per second; None for ``env.metadata["render_fps"]``, or 30 without that.
+            disable_logger: False prints a line for each file that is complete.
+            gc_trigger: Asked with the number of the episode at the end of each recording whether
+                to run ``gc.collect()``; None for never. Only with ``layout="grid"``.
+            layout: ``"grid"`` for one video of all, ``"separate"`` for one of each.
+            envs: Which environments to record, by their numbers; None for all.
+            codec: An encoder's name, or ``"auto"`` for the best one for the container.
+            preset: The encoder's speed, as it names them.
+            crf: The encoder's constant quality; lower is better.
+            pixel_format: How the video stores colours, as FFmpeg names it.
+            options: More options for the encoder, as FFmpeg names them.
+            suffix: The end of the file names, which selects the container.
+            copy: Whether to copy each frame, as for ``gymreel.wrappers.RecordVideo``.
+            max_pending_bytes: Memory for frames that wait for the encoder, of each file.
+            on_full: Whether a frame over that limit waits, or is left out (``"drop"``).
+            on_error: What to do about a video that fails: warn of it once, or ``"raise"``, from the
+                next ``step`` or ``reset`` before the environments see it where that can be.
+            keep: Which videos stay, decided when they are complete.
+            on_saved: Called with the ``Episode`` for each video that is complete and stays.
+            episode_log: Whether to add a line for each episode of each environment to
+                ``episodes.jsonl`` in the folder.
+            trackers: Who else is told of episodes and videos, see ``gymreel.trackers``.
+
+        Raises:
+            ConfigError: An argument is wrong, or the render mode gives no images.
+            OutputError: The folder cannot be made.
+        """
+        writer_arguments: dict[str, Any] = {
+            "codec": codec,
+            "preset": preset,
+            "crf": crf,
+            "pixel_format": pixel_format,
+            "options": options,
+            "copy": copy,
+            "max_pending_bytes": max_pending_bytes,
+            "on_full": on_full,
+        }
+        report_arguments: dict[str, Any] = {
+            "keep": keep,
+            "on_saved": on_saved,
+            "episode_log": episode_log,
+            "trackers": trackers,
+        }
+        gym.utils.RecordConstructorArgs.__init__(
+            self,
+            video_folder=video_folder,
+            video_aspect_ratio=video_aspect_ratio,
+            record_first_only=record_first_only,
+            episode_trigger=episode_trigger,
+            step_trigger=step_trigger,
+            video_length=video_length,
+            name_prefix=name_prefix,
+            fps=fps,
+            disable_logger=disable_logger,
+            gc_trigger=gc_trigger,
+            layout=layout,
+            envs=envs,
+            suffix=suffix,
+            on_error=on_error,
+            **writer_arguments,
+            **report_arguments,
+        )
+        VectorWrapper.__init__(self, env)
+        if layout not in ("grid", "separate"):
+            raise ConfigError(f"layout={layout!r} must be 'grid' or 'separate'")
+        self.record_first_only = record_first_only
+        self._envs = check_envs(envs, record_first_only, env.num_envs)
+        self.video_aspect_ratio = video_aspect_ratio
+        self._aspect_ratio = check_aspect_ratio(video_aspect_ratio)
+        self.frame_cols = -1
+        self.frame_rows = -1
+        self.autoreset_mode = autoreset_mode_of(env)
+        self._set_up(
+            env,
+            video_folder,
+            episode_trigger,
+            step_trigger,
+            video_length,
+            name_prefix,
+            fps,
+            disable_logger,
+            gc_trigger,
+            suffix,
+            on_error,
+            writer_arguments,
+            report_arguments,
+        )
+        self._episodes = EpisodeArrays(env.num_envs, self.autoreset_mode)
+        self._final: dict[int, Episode] = {}  # Of recordings that their next episodes will end.
+        self._instead: dict[int, Any] = {}  # Frames that the next grid shows in others' places.
+        self._has_news = False
+        self._terminal: TerminalFrames | None = None
+        if self.autoreset_mode is AutoresetMode.SAME_STEP:
+            self._terminal = TerminalFrames(env)
+        self._separate: SeparateVideos | None = None
+        if layout == "separate":
+            self._separate = SeparateVideos(
+                self._make_writer,
+                self._episode_of,
+                self._unfinished.ended,
+                warns=on_error == "warn",
+            )
+
+    @property
+    def has_autoreset(self) -> bool:
+        """Whether the next step resets the first environment that is recorded."""
+        is_over = bool(self._episodes.is_over[self._envs[0]])
+        return is_over and self.autoreset_mode is AutoresetMode.NEXT_STEP
+
+    def reset(
+        self,
+        *,
+        seed: int | Sequence[int | None] | None = None,
+        options: dict[str, Any] | None = None,
+    ) -> tuple[ObsType, dict[str, Any]]:
+        """Reset all environments, or those of ``options["reset_mask"]``; their recordings end.
+
+        Raises:
+            GymreelError: A video failed and ``on_error`` is ``"raise"``.
+        """
+        # First, so that an earlier video's failure is raised while the environments are untouched.
+        self._settle_videos()
+        mask = (options or {}).get("reset_mask")  # The environment may take it out.
+        obs, infos = self.env.reset(seed=cast("Any", seed), options=options)
+        begun = np.arange(self.num_envs) if mask is None else np.flatnonzero(mask)
+        episodes = self._episodes
+        self._tell(begun[(episodes.lengths[begun] > 0) & ~episodes.is_over[begun]], {})
+        episodes.begin(begun, seeds_of(seed, self.num_envs))
+        self._follow(begun)
+        if self.recording:
+            self._record(begun.tolist())
+        return obs, infos
+
+    def step(
+        self, actions: ActType
+    ) -> tuple[ObsType, np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
+        """Take a step in all environments, and record a frame of each if :attr:`recording`.
+
+        Raises:
+            GymreelError: A recording failed and ``on_error`` is ``"raise"``; the environments have
+                taken the step. One that was completing in the background is told of before that.
+        """
+        if self._has_news:
+            self._has_news = False
+            self._settle_videos()
+        if self._terminal is not None:
+            self._terminal.wanted = self.recording
+        obs, rewards, terminations, truncations, infos = self.env.step(actions)
+        self.step_id += 1
+        episodes = self._episodes
+        is_disabled = self.autoreset_mode is AutoresetMode.DISABLED
+        resting = np.flatnonzero(episodes.is_over) if is_disabled else ()
+        begun, ended = episodes.step(rewards, terminations, truncations)
+        self._follow(begun)
+        if self.recording:
+            self._add_rewards(rewards, {*begun, *resting})
+        if ended.size > 0:
+            self._has_news = True
+            self._tell(ended, infos)
+            if self._terminal is not None:
+                if self.recording:
+                    self._record_terminal_frames(self._terminal, ended.tolist(), infos)
+                episodes.begin(ended)
+                self._follow(ended)
+        if self.step_trigger and self.step_trigger(self.step_id):
+            self.start_recording(f"{self.name_prefix}-step-{self.step_id}")
+        if self.recording:
+            self._record([i for i in self._envs if i not in resting])
+        return obs, rewards, terminations, truncations, infos
+
+    def close(self, **kwargs: Any) -> None:
+        """End the recordings, close the environments, and wait for all files to be complete.
+
+        Raises:
+            GymreelError: A video failed and ``on_error`` is ``"raise"``.
+        """
+        try:
+            episodes = self._episodes
+            self._tell(np.flatnonzero((episodes.lengths > 0) & ~episodes.is_over), {})
+            episodes.is_over[:] = True  # Told of once.
+            if self.recording:
+                self.stop_recording()
+        finally:
+            try:
+                super().close(**kwargs)
+            finally:
+                self._settle_videos(wait=True)
+
+    def start_recording(self, video_name: str) -> None:
+        """Start a recording; one that is in progress ends first.
+
+        Args:
+            video_name: The file's name without folder and suffix. With ``layout="separate"`` a file
+                for each environment, with ``-env-{i}`` in its name: after the prefix if
+                ``video_name`` begins with it, or else at the end.
+
+        Raises:
+            GymreelError: No video can be written there and ``on_error`` is ``"raise"``.
+        """
+        if self._separate is None:
+            super().start_recording(video_name)
+            return
+        prefix = f"{self.name_prefix}-"
+        for i in self._envs:
+            if video_name.startswith(prefix):
+                self._separate.start(i, f"{prefix}env-{i}-{video_name.removeprefix(prefix)}")
+            else:
+                self._separate.start(i, f"{video_name}-env-{i}")
+        self._note_separate()
+
+    def stop_recording(self) -> None:
+        """End the recording, or all of them; files are completed in the background.
+
+        Raises:
+            NotRecordingError: Nothing is being recorded.
+        """
+        if self._separate is None:
+            super().stop_recording()
+            return
+        if not self.recording:
+            raise NotRecordingError("stop_recording was called, but nothing is being recorded")
+        self._separate.stop_all()
+        self._note_separate()
+
+    def _capture_frame(self) -> None:
+        """Render all environments into a frame of the grid; subclasses override this."""
+        if not self.recording:
+            raise NotRecordingError("cannot capture a frame: nothing is being recorded")
+        instead, self._instead = self._instead, {}
+        try:
+            rendered = render_all(self.env, self.num_envs)
+            for i, frame in instead.items():
+                rendered.replace(i, frame)
+            for i in self._envs:
+                rendered.check(i)
+            frames = self._recorded_frames
+            assert frames.writer is not None
+            holder = rendered.take_all(self._envs)
+            if self.frame_cols < 0:
+                width, height = grid.cell_size(_core.tile_sizes(holder))
+                self.frame_cols, self.frame_rows = grid.arrange(
+                    len(self._envs), width, height, self._aspect_ratio
+                )
+            frames.num_frames += frames.writer.write_tiles_from(holder, self.frame_cols)
+        except GymreelError as error:
+            self._fail_recording(error)
+
+    def _record(self, environments: Sequence[int]) -> None:
+        """Record a frame: of the grid, or of each of these environments that is being recorded."""
+        if self._separate is None:
+            self._record_frame()
+            return
+        try:
+            rendered = render_all(self.env, self.num_envs)
+        except GymreelError as error:
+            self._separate.fail_all(error)
+        else:
+            self._separate.capture(rendered, environments, self.video_length)
+        self._note_separate()
+
+    def _record_terminal_frames(
+        self, terminal: TerminalFrames, ended: Sequence[int], infos: Mapping[str, Any]
+    ) -> None:
+        """Record the last frames of episodes whose environments show the next ones already."""
+        kept = {
+            i: frame
+            for i in ended
+            if i in self._envs and (frame := terminal.take(i, infos)) is not None
+        }
+        if self._separate is not None:
+            self._separate.capture(RenderedFrames(kept), list(kept), self.video_length)
+            self._note_separate()
+            return
+        self._instead = kept
+        if self._envs[0] in kept:
+            self._record_frame()
+
+    def _follow(self, begun: Indices) -> None:
+        """End the recordings of environments whose next episodes begin, and start those due."""
+        if begun.size == 0:
+            return
+        is_first_among_them = self._envs[0] in begun.tolist()
+        self.episode_id += is_first_among_them
+        if self._separate is not None:
+            for i in begun.tolist():
+                if i in self._envs:
+                    self._follow_separately(self._separate, i)
+            self._note_separate()
+        elif is_first_among_them:
+            if self.recording and self.video_length == float("inf"):
+                self.stop_recording()
+            self._final.clear()
+            if self.episode_trigger and self.episode_trigger(self.episode_id):
+                self.start_recording(f"{self.name_prefix}-episode-{self.episode_id}")
+
+    def _follow_separately(self, separate: SeparateVideos, i: int) -> None:
+        if self.video_length == float("inf"):
+            separate.stop(i)
+        self._final.pop(i, None)
+        episode = int(self._episodes.index[i])
+        if self.episode_trigger and self.episode_trigger(episode):
+            separate.start(i, f"{self.name_prefix}-env-{i}-episode-{episode}")
+
+    def _add_rewards(self, rewards: Any, without: Collection[int]) -> None:
+        """Count a step in the recordings, but for environments that did not take it."""
+        if self._separate is not None:
+            self._separate.add_rewards(rewards, without)
+        elif self._envs[0] not in without:
+            self._recorded_frames.add_step(rewards[self._envs[0]])
+
+    def _tell(self, ended: Indices, infos: Mapping[str, Any]) -> None:
+        """Tell of episodes that have just ended, and remember those whose recordings go on."""
+        told = []
+        for i in ended.tolist():
+            path = self._video_of(i)
+            if path is None and not self._reports.wants_episodes:
+                continue
+            source = infos
+            if self._terminal is not None and isinstance(infos.get("final_info"), Mapping):
+                source = infos["final_info"]
+            episode = self._episode_now(i, info_of(source, i), path)
+            told.append(episode)
+            if path is not None:
+                self._final[i] = episode
+        if told and self._reports.wants_episodes:
+            self._reports.ended(told)
+
+    def _episode_of(self, i: int) -> Episode:
+        """Say how environment ``i``'s episode ended, or else how far it has come."""
+        return self._final.get(i) or self._episode_now(i, {}, self._video_of(i))
+
+    def _episode_now(self, i: int, info: Mapping[str, Any], path: Path | None) -> Episode:
+        episodes = self._episodes
+        return Episode(
+            index=int(episodes.index[i]),
+            env_index=i,
+            environment=self._environment,
+            return_=float(episodes.returns[i]),
+            length=int(episodes.lengths[i]),
+            seed=episodes.seeds[i],
+            terminated=bool(episodes.terminated[i]),
+            truncated=bool(episodes.truncated[i]),
+            info=info,
+            step=(self.step_id + 1) * self.num_envs,
+            name_prefix=self.name_prefix,
+            path=path,
+        )
+
+    def _current_episode(self) -> Episode:
+        return self._episode_of(self._envs[0])
+
+    def _video_of(self, i: int) -> Path | None:
+        """Give the file that environment ``i``'s episode is being recorded into."""
+        if self._separate is not None:
+            return self._separate.path_of(i)
+        return self._video_of_recording() if i == self._envs[0] else None
+
+    def _note_separate(self) -> None:
+        """Bring up to date what is known of separate recordings, and raise what failed."""
+        assert self._separate is not None
+        self.recording = bool(self._separate.recordings)
+        failures = self._separate.take_failures()
+        for failure in failures[1:]:
+            logger.warn("%s", f"Recording stopped: {failure}")
+        if failures:
+            raise failures[0]
