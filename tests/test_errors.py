@@ -7,6 +7,7 @@ import pickle
 import pytest
 
 from gymreel import (
+    CallbackError,
     CodecNotFoundError,
     ConfigError,
     EncodeError,
@@ -16,6 +17,7 @@ from gymreel import (
     FrameTypeError,
     GymreelError,
     GymreelWarning,
+    MissingPackageError,
     OutputError,
     WriterClosedError,
     errors,
@@ -24,9 +26,11 @@ from gymreel import (
 ERRORS = [
     ConfigError("crf=99 must be from 0 to 51"),
     CodecNotFoundError("codec='x'"),
+    MissingPackageError("pip install x"),
     FrameTypeError("frame is float64"),
     FrameShapeError("frame is 3 x 3"),
     WriterClosedError("the writer is closed"),
+    CallbackError("on_saved raised ValueError"),
     FFmpegError(0, "think", "too hard"),
     OutputError(28, "write a packet", "No space left on device", "/a/video.mp4"),
     EncodeError(-22, "open the encoder", "Invalid argument", "", "[libx264] no\n"),

@@ -1,4 +1,4 @@
-"""The tutorial's two scripts, run as they stand."""
+"""The tutorial's two scripts, and one of our own, run as they stand."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from video_reader import count_frames, names_in, probe
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
@@ -43,3 +44,14 @@ def test_training_records_every_250th_of_ten_thousand_episodes(tmp_path: Path) -
     _run("train.py", tmp_path)
     expected = sorted(f"training-episode-{episode}.mp4" for episode in range(0, 10_000, 250))
     assert sorted(names_in(tmp_path / "cartpole-agent")) == expected
+
+
+def test_training_shows_its_videos_in_tensorboard(tmp_path: Path) -> None:
+    pytest.importorskip("tensorboard", reason="tensorboard is not installed")
+    _run("train_tensorboard.py", tmp_path)
+    videos = tmp_path / "cartpole-search"
+    names = [f"search-episode-{episode}.gif" for episode in range(0, 60, 20)]
+    assert names_in(videos) == sorted(names)
+    (events,) = (tmp_path / "runs" / "cartpole-search").iterdir()
+    data = events.read_bytes()
+    assert all((videos / name).read_bytes() in data for name in names)

@@ -31,9 +31,11 @@ from gymreel.errors import (
     FrameTypeError,
     GymreelError,
     GymreelWarning,
+    MissingPackageError,
     OutputError,
     WriterClosedError,
 )
+from gymreel.notebook import VideoGallery, show
 from gymreel.recovery import RecoveredRecording, recover
 from gymreel.settings import (
     get_num_threads,
@@ -58,9 +60,11 @@ __all__ = [
     "FrameTypeError",
     "GymreelError",
     "GymreelWarning",
+    "MissingPackageError",
     "OutputError",
     "Recording",
     "RecoveredRecording",
+    "VideoGallery",
     "VideoWriter",
     "WriterClosedError",
     "WriterStats",
@@ -74,5 +78,6 @@ __all__ = [
     "set_max_pending_bytes",
     "set_num_threads",
     "set_priority",
+    "show",
     "triggers",
 ]

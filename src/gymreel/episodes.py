@@ -16,6 +16,7 @@ import numpy as np
 
 from gymreel.config import check_path
 from gymreel.errors import OutputError
+from gymreel.video_html import text_html, video_html
 
 __all__ = ["LOG_NAME", "Episode", "EpisodeLog", "read_episodes"]
 
@@ -67,6 +68,22 @@ class Episode:
     def with_video(self, path: Path, num_frames: int, num_bytes: int) -> Episode:
         """Return the same episode with its complete video."""
         return dataclasses.replace(self, path=path, num_frames=num_frames, num_bytes=num_bytes)
+
+    def describe(self) -> str:
+        """Say in a few words which episode this is and how it went."""
+        words = [f"episode {self.index}"]
+        if self.env_index:
+            words.append(f"environment {self.env_index}")
+        if self.return_ is not None:
+            words.append(f"return {self.return_:g}")
+        words.append(f"{self.length} step" + "s" * (self.length != 1))
+        return ", ".join(words)
+
+    def _repr_html_(self) -> str:
+        """Show the episode, with its video, in a notebook."""
+        if self.path is None:
+            return text_html(f"{self.describe()}: no video")
+        return video_html(self.path, caption=self.describe())
 
 
 class EpisodeLog:

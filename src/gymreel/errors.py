@@ -3,7 +3,9 @@
 ::
 
     GymreelError(Exception)
-    ├ ConfigError(…, ValueError)      └ CodecNotFoundError(…, LookupError)
+    ├ ConfigError(…, ValueError)
+    │ ├ CodecNotFoundError(…, LookupError)
+    │ └ MissingPackageError(…, ImportError)
     ├ FrameError
     │ ├ FrameTypeError(…, TypeError)  └ FrameShapeError(…, ValueError)
     ├ WriterClosedError(…, RuntimeError)
@@ -31,6 +33,7 @@ __all__ = [
     "FrameTypeError",
     "GymreelError",
     "GymreelWarning",
+    "MissingPackageError",
     "OutputError",
     "WriterClosedError",
 ]
@@ -50,6 +53,10 @@ class ConfigError(GymreelError, ValueError):
 
 class CodecNotFoundError(ConfigError, LookupError):
     """A codec or encoder that the FFmpeg in use does not have."""
+
+
+class MissingPackageError(ConfigError, ImportError):
+    """Something needs a package that is not installed; the message says how to install it."""
 
 
 class FrameError(GymreelError):

@@ -33,6 +33,7 @@ from gymreel.errors import (
     GymreelWarning,
 )
 from gymreel.tiles import TileWriter, list_tiles
+from gymreel.video_html import video_html
 
 __all__ = ["Recording", "VideoWriter", "WriterStats", "encode"]
 
@@ -58,6 +59,10 @@ class Recording:
     size: tuple[int, int]
     codec: str
     encoder: str
+
+    def _repr_html_(self) -> str:
+        """Show the video in a notebook."""
+        return video_html(self.path, codec=self.codec)
 
 
 @dataclass(frozen=True)

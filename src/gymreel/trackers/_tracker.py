@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from gymreel.episodes import Episode
+from gymreel.errors import ConfigError
 
-__all__ = ["Tracker"]
+__all__ = ["Tracker", "check_prefix", "scalars_of"]
 
 
 class Tracker:
@@ -19,3 +20,22 @@ class Tracker:
 
     def log_video(self, episode: Episode) -> None:
         """Take note of a video that is complete and stays: ``episode.path``."""
+
+
+def check_prefix(prefix: object) -> str:
+    """Return what the names of the scalars start with.
+
+    Raises:
+        ConfigError: It is not text.
+    """
+    if not isinstance(prefix, str) or not prefix:
+        raise ConfigError(f"prefix={prefix!r} must be the start of a name, such as 'episode'")
+    return prefix
+
+
+def scalars_of(episode: Episode) -> dict[str, float]:
+    """Give the numbers of an episode by name; no return where the rewards have no sum."""
+    scalars: dict[str, float] = {"length": episode.length}
+    if episode.return_ is not None:
+        scalars["return"] = float(episode.return_)
+    return scalars

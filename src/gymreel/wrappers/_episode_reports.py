@@ -8,7 +8,8 @@ from pathlib import Path
 from gymreel.episodes import Episode, EpisodeLog
 from gymreel.errors import CallbackError, ConfigError, GymreelError, OutputError
 from gymreel.keep import KeepPolicy, as_policy
-from gymreel.trackers import Tracker
+from gymreel.trackers import Tracker, WandB
+from gymreel.trackers._monitor_gym import log_to_monitored_run
 
 __all__ = ["EpisodeReports"]
 
@@ -44,6 +45,7 @@ class EpisodeReports:
         self._on_saved = on_saved
         self._log = EpisodeLog(folder) if episode_log else None
         self._trackers = tuple(trackers or ())
+        self._monitors_gym = not any(isinstance(tracker, WandB) for tracker in self._trackers)
         self._kept: list[Episode] = []
         self.failures: list[GymreelError] = []
         """What failed and was not said yet."""
@@ -74,6 +76,8 @@ class EpisodeReports:
             self._call("on_saved", self._on_saved, episode)
         for tracker in self._trackers:
             self._call(f"{tracker!r}.log_video", tracker.log_video, episode)
+        if self._monitors_gym:
+            self._call("wandb.log", log_to_monitored_run, episode)
 
     def take_failures(self) -> list[GymreelError]:
         """Return what failed since the last call."""

@@ -38,6 +38,9 @@ class VideoRecording:
 
     episode_id: int
 
+    enabled = False
+    """What W&B's ``monitor_gym`` asks whether to log ``path``; gymreel logs its videos itself."""
+
     def _set_up(
         self,
         env: Any,

@@ -1,0 +1,122 @@
+"""The videos of a folder, shown in a notebook."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from gymreel.config import check_path
+from gymreel.encoders import CONTAINERS
+from gymreel.episodes import LOG_NAME, read_episodes
+from gymreel.errors import ConfigError, OutputError
+from gymreel.video_html import MAX_EMBEDDED_BYTES, text_html, video_html
+
+__all__ = ["VideoGallery", "show"]
+
+_MAX_TOTAL_BYTES = 4 * MAX_EMBEDDED_BYTES
+
+
+@dataclass(frozen=True)
+class _Video:
+    path: Path
+    caption: str
+
+
+class VideoGallery:
+    """The videos of a folder, which a notebook shows when this is the value of a cell.
+
+    Attributes:
+        folder: The folder.
+        paths: The videos that are shown, the latest last.
+        num_videos: How many there are, shown or not.
+    """
+
+    def __init__(
+        self, folder: Path, videos: Sequence[_Video], num_videos: int, *, embed: bool
+    ) -> None:
+        self.folder = folder
+        self.paths = [video.path for video in videos]
+        self.num_videos = num_videos
+        self._videos = videos
+        self._embed = embed
+
+    def __len__(self) -> int:
+        """Count the videos that are shown."""
+        return len(self._videos)
+
+    def __repr__(self) -> str:
+        """Name the videos, where there is no notebook to show them."""
+        lines = [f"{self._count()} in {self.folder}"]
+        return "\n  ".join(
+            lines + [f"{video.path.name}: {video.caption}" for video in self._videos]
+        )
+
+    def _repr_html_(self) -> str:
+        """Show the videos in a notebook."""
+        left = _MAX_TOTAL_BYTES if self._embed else -1
+        parts: list[str] = []
+        for video in reversed(self._videos):  # The latest are put into the page first.
+            limit = min(left, MAX_EMBEDDED_BYTES)
+            parts.append(video_html(video.path, caption=video.caption, max_embedded_bytes=limit))
+            size = video.path.stat().st_size if video.path.is_file() else 0
+            left -= size if size <= limit else 0
+        parts.append(text_html(f"{self._count()} in {self.folder}"))
+        return "".join(reversed(parts))
+
+    def _count(self) -> str:
+        count = f"{self.num_videos} video" + "s" * (self.num_videos != 1)
+        is_cut = len(self) < self.num_videos
+        return f"{count} (the latest {len(self)} are shown)" if is_cut else count
+
+
+def show(
+    folder: str | os.PathLike[str], *, max_videos: int = 12, embed: bool = True
+) -> VideoGallery:
+    """Show the videos of a folder in a notebook, the latest last.
+
+    They are those of the episode log where the folder has one, with the episodes' returns and
+    lengths, and else all video files in it.
+
+    Args:
+        folder: The ``video_folder``.
+        max_videos: At most so many, the latest.
+        embed: Whether to put the videos into the notebook itself, up to 8 MiB each and 32 MiB
+            together; the others are referred to by path and are gone when the files are.
+
+    Raises:
+        ConfigError: An argument is wrong.
+        OutputError: There is no such folder, or it cannot be read.
+    """
+    root = Path(check_path(folder))
+    if isinstance(max_videos, bool) or not isinstance(max_videos, int) or max_videos < 1:
+        raise ConfigError(f"max_videos={max_videos!r} must be a whole number, at least 1")
+    if not root.is_dir():
+        code = errno.ENOTDIR if root.exists() else errno.ENOENT
+        raise OutputError(code, "show the videos of a folder", os.strerror(code), str(root))
+    videos = _logged(root) or _found(root)
+    return VideoGallery(root, videos[-max_videos:], len(videos), embed=embed)
+
+
+def _logged(folder: Path) -> list[_Video]:
+    if not (folder / LOG_NAME).is_file():
+        return []
+    episodes = read_episodes(folder)
+    return [_Video(e.path, e.describe()) for e in episodes if e.path is not None]
+
+
+def _found(folder: Path) -> list[_Video]:
+    try:
+        entries = [
+            (entry.stat().st_mtime_ns, entry.name)
+            for entry in os.scandir(folder)
+            if os.path.splitext(entry.name)[1].lower() in CONTAINERS and entry.is_file()
+        ]
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise OutputError(
+            error.errno or 0, "show the videos of a folder", reason, str(folder)
+        ) from error
+    return [_Video(folder / name, name) for _, name in sorted(entries)]

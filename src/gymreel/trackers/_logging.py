@@ -1,0 +1,51 @@
+"""Episodes and their videos in the log of the program."""
+
+from __future__ import annotations
+
+import logging
+
+from gymreel.episodes import Episode
+from gymreel.errors import ConfigError
+from gymreel.trackers._tracker import Tracker
+
+__all__ = ["Logging"]
+
+
+class Logging(Tracker):
+    """Logs a line for each episode and for each video, with Python's ``logging``."""
+
+    def __init__(self, logger: str | logging.Logger = "gymreel", level: int = logging.INFO) -> None:
+        """Log to a logger.
+
+        Args:
+            logger: The logger or its name.
+            level: Of the lines.
+
+        Raises:
+            ConfigError: One of them is something else.
+        """
+        if not isinstance(logger, (str, logging.Logger)):
+            raise ConfigError(f"logger={logger!r} must be a logger or its name")
+        if isinstance(level, bool) or not isinstance(level, int):
+            raise ConfigError(f"level={level!r} must be a number, such as logging.INFO")
+        self._logger = logging.getLogger(logger) if isinstance(logger, str) else logger
+        self._level = level
+
+    def log_episode(self, episode: Episode) -> None:
+        """Log a line of an episode."""
+        if episode.terminated:
+            end = "terminated"
+        else:
+            end = "truncated" if episode.truncated else "cut short"
+        self._logger.log(self._level, "%s, %s", episode.describe(), end)
+
+    def log_video(self, episode: Episode) -> None:
+        """Log a line of a video."""
+        self._logger.log(
+            self._level,
+            "episode %d is recorded: %s (%d frames, %d bytes)",
+            episode.index,
+            episode.path,
+            episode.num_frames,
+            episode.num_bytes,
+        )

@@ -1,0 +1,85 @@
+"""Episodes and their videos in MLflow."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from gymreel.episodes import Episode
+from gymreel.errors import ConfigError
+from gymreel.trackers._packages import import_package
+from gymreel.trackers._tracker import Tracker, check_prefix, scalars_of
+
+__all__ = ["MLflow"]
+
+
+class MLflow(Tracker):
+    """Logs metrics of each episode to an MLflow run, and each video as an artifact.
+
+    ``episode/return`` and ``episode/length`` are at the step at which the episode ended, counted
+    over all environments together. Where MLflow's server is far away,
+    ``mlflow.config.enable_async_logging()`` sends the metrics in the background; a video is sent
+    before the training goes on.
+    """
+
+    def __init__(
+        self,
+        run_id: str | None = None,
+        *,
+        tracking_uri: str | None = None,
+        artifact_path: str = "videos",
+        prefix: str = "episode",
+    ) -> None:
+        """Log to a run.
+
+        Args:
+            run_id: The run; None for the one that is active when something is logged, which is
+                another one on each thread.
+            tracking_uri: Where MLflow keeps its runs; None for what MLflow is set to.
+            artifact_path: The folder of the videos among the run's artifacts.
+            prefix: What the names start with instead of ``episode``, such as ``"eval"``.
+
+        Raises:
+            ConfigError: No run is active and none is given, or an argument is not text.
+            MissingPackageError: MLflow is not installed: ``pip install gymreel[mlflow]``.
+        """
+        for name, value in (("run_id", run_id), ("tracking_uri", tracking_uri)):
+            if value is not None and not isinstance(value, str):
+                raise ConfigError(f"{name}={value!r} must be text, or None")
+        self._prefix = check_prefix(prefix)
+        self._run_id = run_id
+        self._tracking_uri = tracking_uri
+        self._artifact_path = artifact_path
+        self._active_run_id()
+
+    def log_episode(self, episode: Episode) -> None:
+        """Log the metrics of an episode."""
+        metric = import_package("mlflow.entities", "mlflow", "MLflow").Metric
+        now = int(time.time() * 1000)
+        metrics = [
+            metric(f"{self._prefix}/{name}", value, now, episode.step)
+            for name, value in scalars_of(episode).items()
+        ]
+        self._client().log_batch(self._active_run_id(), metrics)
+
+    def log_video(self, episode: Episode) -> None:
+        """Log a video as an artifact."""
+        self._client().log_artifact(self._active_run_id(), str(episode.path), self._artifact_path)
+
+    def _client(self) -> Any:
+        # Made each time, which is quick, as it could not cross processes.
+        return _mlflow().MlflowClient(self._tracking_uri)
+
+    def _active_run_id(self) -> str:
+        if self._run_id is not None:
+            return self._run_id
+        run = _mlflow().active_run()
+        if run is None:
+            raise ConfigError(
+                "MLflow found no active run: call mlflow.start_run() first, or give run_id=…"
+            )
+        return str(run.info.run_id)
+
+
+def _mlflow() -> Any:
+    return import_package("mlflow", "mlflow", "MLflow")

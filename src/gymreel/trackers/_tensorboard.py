@@ -1,0 +1,223 @@
+"""Episodes and their videos in TensorBoard."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import time
+import warnings
+import weakref
+from typing import Any
+
+from gymreel.episodes import Episode
+from gymreel.errors import ConfigError, GymreelWarning
+from gymreel.trackers._packages import import_package
+from gymreel.trackers._processes import call_at_exit
+from gymreel.trackers._tracker import Tracker, check_prefix, scalars_of
+
+__all__ = ["TensorBoard"]
+
+_FLUSH_SECONDS = 10.0
+_MAX_WAITING = 1000
+"""Events that wait, as TensorBoard's thread takes a sixth of a second for a MiB: a checksum."""
+
+
+class TensorBoard(Tracker):
+    """Writes scalars of each episode, and the videos that TensorBoard can show, to event files.
+
+    ``episode/return`` and ``episode/length`` are at the step at which the episode ended, counted
+    over all environments together; the episodes of several environments are points of one curve.
+
+    A ``.gif`` is among the images as ``episode/video``; the file goes in as it is. TensorBoard
+    plays no other videos: of those a text names the file, and one warning says so. It shows ten
+    images of a tag unless it is started with ``--samples_per_plugin images=100``.
+
+    What is logged is in the file within ten seconds or so, and at once after :meth:`close`, when
+    the tracker is dropped and when the interpreter exits. A process that has been forked or spawned
+    with a tracker writes an event file of its own; TensorBoard follows several that grow at a time
+    with ``--reload_multifile true``.
+    """
+
+    def __init__(
+        self, log_dir_or_writer: str | os.PathLike[str] | Any, *, prefix: str = "episode"
+    ) -> None:
+        """Write into a folder, or through a writer that is there already.
+
+        Args:
+            log_dir_or_writer: A folder, which is made if it does not exist, or a ``SummaryWriter``
+                of PyTorch or tensorboardX, which stays the caller's to close. Give the writer
+                where there is one: TensorBoard expects one event file in a folder.
+            prefix: What the tags start with instead of ``episode``, such as ``"eval"``.
+
+        Raises:
+            ConfigError: It is neither, or ``prefix`` is not text.
+            MissingPackageError: TensorBoard is not installed: ``pip install gymreel[tensorboard]``.
+            OSError: The folder cannot be made.
+        """
+        self._prefix = check_prefix(prefix)
+        self._log: _EventFile | _GivenWriter
+        if isinstance(log_dir_or_writer, (str, os.PathLike)):
+            self._log = _EventFile(os.fsdecode(log_dir_or_writer))
+        elif all(callable(getattr(log_dir_or_writer, name, None)) for name in _GivenWriter.NEEDS):
+            self._log = _GivenWriter(log_dir_or_writer)
+        else:
+            raise ConfigError(
+                f"log_dir_or_writer={log_dir_or_writer!r} must be a folder, or a SummaryWriter of "
+                "torch.utils.tensorboard or tensorboardX"
+            )
+        self._has_warned = False
+
+    def log_episode(self, episode: Episode) -> None:
+        """Write the scalars of an episode."""
+        for name, value in scalars_of(episode).items():
+            self._log.add_scalar(f"{self._prefix}/{name}", value, episode.step)
+
+    def log_video(self, episode: Episode) -> None:
+        """Put a GIF among the images; name any other video in a text."""
+        assert episode.path is not None
+        tag = f"{self._prefix}/video"
+        if episode.path.suffix.lower() == ".gif":
+            self._log.add_gif(tag, episode.path.read_bytes(), episode.step)
+        else:
+            text = f"{episode.describe()}: `{episode.path}`"
+            self._log.add_text(tag, text, episode.step)
+            if not self._has_warned:
+                self._has_warned = True
+                warnings.warn(
+                    f"TensorBoard plays no {episode.path.suffix} files, so it shows only the names "
+                    'of the videos; with suffix=".gif" it shows the videos',
+                    GymreelWarning,
+                    stacklevel=2,
+                )
+
+    def close(self) -> None:
+        """Complete the event file; a later episode begins another. A given writer is flushed."""
+        self._log.close()
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> TensorBoard:
+        """Stay one: copies of an environment write into one file."""
+        return self
+
+
+class _EventFile:
+    """An event file of each process that writes, made with the first event."""
+
+    def __init__(self, folder: str) -> None:
+        _load("tensorboard.summary.writer.event_file_writer")
+        self._folder = os.path.abspath(folder)  # The process may change its folder.
+        os.makedirs(self._folder, exist_ok=True)
+        self._writer: Any = None
+        self._finalizer: Any = None
+        self._pid = 0
+
+    def add_scalar(self, tag: str, value: float, step: int) -> None:
+        summary = _load("tensorboard.compat.proto.summary_pb2").Summary()
+        summary.value.add(tag=tag, simple_value=value)
+        self._add(summary, step)
+
+    def add_gif(self, tag: str, data: bytes, step: int) -> None:
+        protos = _load("tensorboard.compat.proto.summary_pb2")
+        self._add(_image_summary(protos, tag, data), step)
+
+    def add_text(self, tag: str, text: str, step: int) -> None:
+        tensors = _load("tensorboard.compat.proto.tensor_pb2")
+        tensor = tensors.TensorProto(dtype="DT_STRING", string_val=[text.encode()])
+        tensor.tensor_shape.dim.add(size=1)
+        summary = _load("tensorboard.compat.proto.summary_pb2").Summary()
+        value = summary.value.add(tag=f"{tag}/text_summary", tensor=tensor)
+        value.metadata.plugin_data.plugin_name = "text"
+        self._add(summary, step)
+
+    def close(self) -> None:
+        if self._finalizer is not None:
+            self._finalizer()
+        self._writer = self._finalizer = None
+
+    def _add(self, summary: Any, step: int) -> None:
+        # After a fork the thread that writes is the parent's alone, and so is its file.
+        if self._writer is None or self._pid != os.getpid():
+            writers = _load("tensorboard.summary.writer.event_file_writer")
+            self._writer = writers.EventFileWriter(self._folder, _MAX_WAITING, _FLUSH_SECONDS)
+            self._pid = os.getpid()
+            self._finalizer = weakref.finalize(self, _close, self._writer, self._pid)
+            call_at_exit(self._finalizer)
+        event = _load("tensorboard.compat.proto.event_pb2").Event
+        self._writer.add_event(event(wall_time=time.time(), step=step, summary=summary))
+
+    def __reduce__(self) -> tuple[type[_EventFile], tuple[str]]:
+        return type(self), (self._folder,)
+
+
+class _GivenWriter:
+    """A ``SummaryWriter``, which the caller closes.
+
+    It is used only in the process that it was given in: elsewhere its thread does not run, and the
+    first call raises.
+    """
+
+    NEEDS = ("add_scalar", "add_text", "flush")
+
+    def __init__(self, writer: Any) -> None:
+        self._writer = writer
+        self._pid = os.getpid()
+        self._has_said = False
+
+    def add_scalar(self, tag: str, value: float, step: int) -> None:
+        if self._is_ours():
+            self._writer.add_scalar(tag, value, step)
+
+    def add_gif(self, tag: str, data: bytes, step: int) -> None:
+        if not self._is_ours():
+            return
+        # It has no method for an image that is encoded already; both packages' own add_image and
+        # add_video do this. The event must be of the package's own protobuf classes.
+        package = type(self._writer).__module__.partition(".")[0]
+        name = "tensorboardX.proto" if package == "tensorboardX" else "tensorboard.compat.proto"
+        summary = _image_summary(_load(f"{name}.summary_pb2"), tag, data)
+        self._writer._get_file_writer().add_summary(summary, step)
+
+    def add_text(self, tag: str, text: str, step: int) -> None:
+        if self._is_ours():
+            self._writer.add_text(tag, text, step)
+
+    def close(self) -> None:
+        if self._is_ours():
+            self._writer.flush()
+
+    def _is_ours(self) -> bool:
+        if self._pid == os.getpid():
+            return True
+        if not self._has_said:
+            self._has_said = True
+            raise ConfigError(
+                "a SummaryWriter cannot be used in another process than its own; with a folder "
+                "instead, each process writes an event file: TensorBoard(log_dir)"
+            )
+        return False
+
+
+def _image_summary(protos: Any, tag: str, data: bytes) -> Any:
+    width, height = _size_of_gif(data)
+    summary = protos.Summary()
+    image = protos.Summary.Image(
+        height=height, width=width, colorspace=3, encoded_image_string=data
+    )
+    summary.value.add(tag=tag, image=image)
+    return summary
+
+
+def _size_of_gif(data: bytes) -> tuple[int, int]:
+    if data[:4] != b"GIF8" or len(data) < 10:
+        raise ValueError("this is not a GIF file")
+    return int.from_bytes(data[6:8], "little"), int.from_bytes(data[8:10], "little")
+
+
+def _load(name: str) -> Any:
+    if name.startswith("tensorboardX"):
+        return importlib.import_module(name)
+    return import_package(name, "tensorboard", "TensorBoard")
+
+
+def _close(writer: Any, pid: int) -> None:
+    if pid == os.getpid():
+        writer.close()

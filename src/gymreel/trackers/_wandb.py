@@ -1,0 +1,92 @@
+"""Episodes and their videos in Weights & Biases."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+from gymreel.episodes import Episode
+from gymreel.errors import ConfigError, GymreelWarning
+from gymreel.trackers._packages import import_package
+from gymreel.trackers._tracker import Tracker, check_prefix, scalars_of
+
+__all__ = ["WandB", "as_media"]
+
+
+class WandB(Tracker):
+    """Logs scalars of each episode, and each video as the file that it is, to a W&B run.
+
+    ``episode/return`` and ``episode/length`` are shown over ``episode/step``, the steps of all
+    environments together, and leave the run's own step count to what the training logs. The video
+    is ``episode/video``. W&B takes mp4, webm and gif; of a video of another kind one warning says
+    that it is not logged.
+    """
+
+    def __init__(self, run: Any = None, *, prefix: str = "episode") -> None:
+        """Log to a run.
+
+        Args:
+            run: What ``wandb.init()`` has returned; None for the ``wandb.run`` of the moment in
+                which something is logged.
+            prefix: What the names start with instead of ``episode``, such as ``"eval"``.
+
+        Raises:
+            ConfigError: No run is active and none is given, or it is none.
+            MissingPackageError: W&B is not installed: ``pip install gymreel[wandb]``.
+        """
+        self._prefix = check_prefix(prefix)
+        self._given_run = run
+        if run is not None and not callable(getattr(run, "log", None)):
+            raise ConfigError(f"run={run!r} must be what wandb.init() returns, or None")
+        self._run_with_axis: str | None = None
+        self._has_warned = False
+        self._run()
+
+    def log_episode(self, episode: Episode) -> None:
+        """Log the scalars of an episode."""
+        self._log(episode, scalars_of(episode))
+
+    def log_video(self, episode: Episode) -> None:
+        """Log a video."""
+        assert episode.path is not None
+        media = as_media(_wandb(), episode)
+        if media is not None:
+            self._log(episode, {"video": media})
+        elif not self._has_warned:
+            self._has_warned = True
+            warnings.warn(
+                f"W&B takes no {episode.path.suffix} files, so the videos are not logged there; "
+                'with suffix=".mp4" they are',
+                GymreelWarning,
+                stacklevel=2,
+            )
+
+    def _run(self) -> Any:
+        wandb = _wandb()
+        run = self._given_run if self._given_run is not None else wandb.run
+        if run is None:
+            raise ConfigError("WandB found no active run: call wandb.init() first, or give run=…")
+        return run
+
+    def _log(self, episode: Episode, values: dict[str, Any]) -> None:
+        run = self._run()
+        axis = f"{self._prefix}/step"
+        if self._run_with_axis != run.id:
+            run.define_metric(axis)
+            run.define_metric(f"{self._prefix}/*", step_metric=axis)
+            self._run_with_axis = run.id
+        named = {f"{self._prefix}/{name}": value for name, value in values.items()}
+        run.log({**named, axis: episode.step})
+
+
+def as_media(wandb: Any, episode: Episode) -> Any:
+    """Give a video as W&B takes it; None where W&B takes no such files."""
+    assert episode.path is not None
+    container = episode.path.suffix[1:].lower()
+    if container not in wandb.Video.EXTS:
+        return None
+    return wandb.Video(str(episode.path), caption=episode.describe(), format=container)
+
+
+def _wandb() -> Any:
+    return import_package("wandb", "wandb", "WandB")

@@ -1,0 +1,81 @@
+"""A video as a piece of HTML, for notebooks."""
+
+from __future__ import annotations
+
+import base64
+import html
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from urllib.parse import quote
+
+__all__ = ["MAX_EMBEDDED_BYTES", "text_html", "video_html"]
+
+MAX_EMBEDDED_BYTES = 8 * 2**20
+"""A larger file is not part of the notebook: the page refers to it by its relative path."""
+
+_TYPES: Mapping[str, str] = {
+    ".gif": "image/gif",
+    ".m4v": "video/mp4",
+    ".mov": "video/quicktime",
+    ".mp4": "video/mp4",
+    ".webm": "video/webm",
+}
+"""What browsers play, most of them."""
+
+_CODECS = {"av1", "gif", "h264", "hevc", "vp8", "vp9"}
+_STYLE = 'style="max-width: 100%"'
+
+
+def video_html(
+    path: Path,
+    *,
+    caption: str | None = None,
+    codec: str | None = None,
+    max_embedded_bytes: int = MAX_EMBEDDED_BYTES,
+) -> str:
+    """Give a video that plays in the page, or text where none can.
+
+    Args:
+        path: The file.
+        caption: What stands below it; the file's name by default.
+        codec: Its format, where it is known.
+        max_embedded_bytes: A file that is not larger is put into the page itself.
+    """
+    caption = path.name if caption is None else caption
+    media_type = _TYPES.get(path.suffix.lower())
+    try:
+        num_bytes = path.stat().st_size if path.is_file() else -1
+        if num_bytes < 0:
+            return text_html(f"{caption}: there is no file {path}")
+        if media_type is None or (codec is not None and codec not in _CODECS):
+            what = f"{path.suffix} files" if media_type is None else f"{codec}"
+            return text_html(f"{caption}: {path} ({num_bytes} bytes; browsers play no {what})")
+        if num_bytes <= max_embedded_bytes:
+            data = base64.b64encode(path.read_bytes()).decode()
+            source = f"data:{media_type};base64,{data}"
+        else:
+            source = html.escape(_url(path))
+    except OSError as error:
+        return text_html(f"{caption}: {path} cannot be read: {error.strerror or error}")
+    label = html.escape(caption)
+    if media_type == "image/gif":
+        tag = f'<img src="{source}" alt="{label}" {_STYLE}>'
+    else:
+        tag = f'<video src="{source}" controls loop muted playsinline {_STYLE}></video>'
+    return f"<figure>{tag}<figcaption>{label}</figcaption></figure>"
+
+
+def text_html(text: str) -> str:
+    """Give plain text as HTML."""
+    return f"<p>{html.escape(text)}</p>"
+
+
+def _url(path: Path) -> str:
+    """Give the path as seen from the working folder, which is a notebook's own folder mostly."""
+    try:
+        relative = os.path.relpath(path)
+    except ValueError:  # Another drive.
+        return path.absolute().as_uri()
+    # Without the dot a colon in the first folder's name would end the scheme of a URL.
+    return "./" + quote(os.fsencode(relative.replace(os.sep, "/")))
