@@ -14,7 +14,7 @@ BENCH_RESULTS ?= $(BENCH_BUILD)/results
 BENCH_QUICK_RESULTS ?= $(BENCH_BUILD)/results-quick
 BENCH_TORCH ?= yes
 BENCH ?= conversion encode_throughput step_overhead reset_stall short_episodes write_latency peak_memory training_loop \
-    many_streams statistics_cost vector_statistics import_time distinct_frames
+    many_streams vector_video statistics_cost vector_statistics import_time distinct_frames
 
 .PHONY: bench bench-quick bench-guard bench-report bench-convert bench-environment
 

@@ -417,6 +417,23 @@ class TestDamage:
         assert len(numbers) == recovered.num_frames
         assert 0 < len(numbers) < len(before)
 
+    def test_wherever_a_gif_is_cut_off_whole_frames_are_left(
+        self, tmp_path: Path, leftovers: dict[str, bytes]
+    ) -> None:
+        data = leftovers[".gif"]
+        counts = []
+        for cut in range(1, 700, 3):
+            partial = _leave(tmp_path / ".video.gif.partial", data[:-cut])
+            (recovered,) = recover(partial)
+            assert recovered.path is not None
+            counts.append(recovered.num_frames)
+            if cut % 50 == 1:
+                assert numbers_in(recovered.path) == list(range(recovered.num_frames))
+            recovered.path.unlink()
+        assert counts == sorted(counts, reverse=True)  # None comes from what is cut off.
+        whole = len(numbers_in(_leave(tmp_path / "whole.gif", data)))
+        assert set(counts) == set(range(min(counts), whole))
+
     @pytest.mark.parametrize("kept", [9, 30, 70, 110, 150])
     def test_a_cut_in_the_index_of_a_fragment_costs_that_fragment(
         self, mp4: Path, kept: int

@@ -30,12 +30,42 @@ InputContextPtr open_input(AVIOContext* io, const std::string& muxer) {
     return input;
 }
 
-/// FFmpeg takes the end of a file that is cut off for the zero that ends a picture.
+/// Whether a packet holds a picture to its end (GIF89a specification, section 20 and appendix A). FFmpeg takes the end
+/// of a file that is cut off for that of the picture.
 bool is_whole_gif(const AVPacket& packet) noexcept {
-    constexpr std::uint8_t end_of_blocks = 0;
-    constexpr std::uint8_t end_of_file = ';';
-    const std::uint8_t last = packet.size > 0 ? packet.data[packet.size - 1] : end_of_file + 1;
-    return last == end_of_blocks || last == end_of_file;
+    constexpr int header_size = 13;
+    constexpr int descriptor_size = 10;
+    int position = 0;
+    const auto at = [&](int offset) { return offset < packet.size ? packet.data[offset] : std::uint8_t{0}; };
+    const auto skip_palette = [&](std::uint8_t flags) {
+        if ((flags & 0x80) != 0) position += 3 * (2 << (flags & 7));
+    };
+    const auto skip_blocks = [&] {
+        for (; position < packet.size && packet.data[position] != 0; position += packet.data[position] + 1) {
+        }
+        return position++ < packet.size;
+    };
+    if (packet.size >= header_size && packet.data[0] == 'G') {
+        position = header_size;
+        skip_palette(at(10));
+    }
+    while (position < packet.size) {
+        switch (packet.data[position]) {
+            case '!':
+                position += 2;
+                if (!skip_blocks()) return false;
+                break;
+            case ',': {
+                const std::uint8_t flags = at(position + descriptor_size - 1);
+                position += descriptor_size;
+                skip_palette(flags);
+                ++position;  // How wide the codes are.
+                return skip_blocks();
+            }
+            default: return false;
+        }
+    }
+    return false;
 }
 
 }  // namespace
@@ -76,7 +106,9 @@ void Demuxer::probe() {
 }
 
 AVRational Demuxer::frame_rate(const AVPacket& packet) const noexcept {
-    if (stream().avg_frame_rate.num > 0) return stream().avg_frame_rate;
+    // Of GIF, some FFmpegs say the average in whole hundredths of a second, and guess right when asked for the other.
+    const AVRational known = is_gif_ && stream().r_frame_rate.num > 0 ? stream().r_frame_rate : stream().avg_frame_rate;
+    if (known.num > 0) return known;
     const AVRational unknown{0, 1};
     if (packet.duration <= 0) return unknown;
     AVRational rate = unknown;

