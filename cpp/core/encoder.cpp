@@ -137,6 +137,12 @@ void Encoder::flush(const PacketSink& sink) {
     is_flushed_ = true;
     check(avcodec_send_frame(context_.get(), nullptr), "flush the encoder", ErrorKind::encode);
     receive(sink);
+    // Out of memory, libvpx gives nothing more and says that all is well.
+    if (num_packets_ != next_pts_) {
+        throw Error(
+            ErrorKind::encode, "flush the encoder",
+            "it gave " + std::to_string(num_packets_) + " pictures for " + std::to_string(next_pts_) + " frames");
+    }
 }
 
 void Encoder::receive(const PacketSink& sink) {

@@ -47,7 +47,8 @@ public:
     /// Encodes the loaded frame and hands on the packets that are ready.
     void encode(const PacketSink& sink);
 
-    /// Hands on every packet that the encoder still holds. Called at most once, after the last frame.
+    /// Hands on every packet that the encoder still holds. Called at most once, after the last frame. It is an error too
+    /// when there was not one for each frame.
     void flush(const PacketSink& sink);
 
     const AVCodecContext& context() const noexcept { return *context_; }

@@ -380,7 +380,7 @@ class Sweeper:
             assert error.filename in str(error)
 
     def _check_complete(self, recording: gymreel.Recording, num_frames: int) -> None:
-        assert os.listdir(self._folder) == [self._target.name]
+        assert os.listdir(self._folder) == [self._target.name], os.listdir(self._folder)
         assert recording.path == self._target
         if recording.num_frames != num_frames and self._is_lenient:
             self.tally.num_passed_over += 1
