@@ -6,6 +6,7 @@ import copy
 import os
 import pickle
 import threading
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -284,6 +285,24 @@ def test_trackers_hear_of_all_episodes_and_of_the_videos_that_stay(tmp_path: Pat
         assert [episode.index for episode in tracker.videos] == [3, 4]
         assert all(episode.num_frames == 3 for episode in tracker.videos)
     assert names_in(tmp_path) == ["v"]
+
+
+def test_a_tracker_that_fails_each_time_is_told_of_once(tmp_path: Path) -> None:
+    class Offline(Tracker):
+        def log_episode(self, episode: Episode) -> None:
+            raise ConnectionError("offline" if episode.index < 4 else "refused")
+
+    notes = _Notes()
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        with RecordVideo(
+            _Scored(SCORES), tmp_path / "v", at({0}), trackers=[Offline(), notes]
+        ) as env:
+            _play(env, 7)
+    first, second = (str(warning.message) for warning in caught)
+    assert "ConnectionError for episode 0 of environment 0" in first
+    assert "ConnectionError for episode 4 of environment 0" in second
+    assert len(notes.episodes) == 7
 
 
 @pytest.mark.parametrize(

@@ -47,6 +47,7 @@ class EpisodeReports:
         self._trackers = tuple(trackers or ())
         self._monitors_gym = not any(isinstance(tracker, WandB) for tracker in self._trackers)
         self._kept: list[Episode] = []
+        self._told: set[tuple[int, str, str]] = set()
         self.failures: list[GymreelError] = []
         """What failed and was not said yet."""
 
@@ -66,7 +67,7 @@ class EpisodeReports:
                 self.failures.append(error)
         for tracker in self._trackers:
             for episode in episodes:
-                self._call(f"{tracker!r}.log_episode", tracker.log_episode, episode)
+                self._call_tracker(tracker, "log_episode", episode)
 
     def saved(self, episode: Episode) -> None:
         """Decide whether a video that is complete stays, and tell of it."""
@@ -75,7 +76,7 @@ class EpisodeReports:
         if self._on_saved is not None:
             self._call("on_saved", self._on_saved, episode)
         for tracker in self._trackers:
-            self._call(f"{tracker!r}.log_video", tracker.log_video, episode)
+            self._call_tracker(tracker, "log_video", episode)
         if self._monitors_gym:
             self._call("wandb.log", log_to_monitored_run, episode)
 
@@ -117,6 +118,16 @@ class EpisodeReports:
             function(episode)
         except Exception as error:
             self.failures.append(_describe(name, episode, error))
+
+    def _call_tracker(self, tracker: Tracker, method: str, episode: Episode) -> None:
+        """Call one that may be out of reach for days: why is said once, not for each episode."""
+        num_failures = len(self.failures)
+        self._call(f"{tracker!r}.{method}", getattr(tracker, method), episode)
+        for failure in self.failures[num_failures:]:
+            reason = (id(tracker), method, repr(failure.__cause__))
+            if reason in self._told:
+                self.failures.remove(failure)
+            self._told.add(reason)
 
 
 def _describe(name: str, episode: Episode, error: Exception, outcome: str = "") -> CallbackError:
