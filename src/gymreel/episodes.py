@@ -95,7 +95,9 @@ class EpisodeLog:
 
     def __init__(self, folder: Path) -> None:
         """Log into a folder, whose file is made with the first line."""
-        self.path = folder / LOG_NAME
+        # As text: Python 3.13 makes no other path any more when the interpreter ends.
+        self._folder = str(folder)
+        self._path = str(folder / LOG_NAME)
         self._follows_half_a_line: bool | None = None  # Not looked yet.
 
     def append(self, episodes: Iterable[Episode]) -> None:
@@ -109,7 +111,7 @@ class EpisodeLog:
         if not text:
             return
         try:
-            descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND | _CLOEXEC, 0o666)
+            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND | _CLOEXEC, 0o666)
             try:
                 if self._follows_half_a_line is None:
                     self._follows_half_a_line = _ends_in_half_a_line(descriptor)
@@ -121,7 +123,7 @@ class EpisodeLog:
         except OSError as error:
             reason = error.strerror or str(error)
             raise OutputError(
-                error.errno or 0, "write the episode log", reason, str(self.path)
+                error.errno or 0, "write the episode log", reason, self._path
             ) from error
 
     def _line(self, episode: Episode, now: float) -> str:
@@ -129,7 +131,7 @@ class EpisodeLog:
         if episode.path is None:
             video = "null"
         else:
-            video = json.dumps(os.path.relpath(episode.path, self.path.parent).replace(os.sep, "/"))
+            video = json.dumps(os.path.relpath(episode.path, self._folder).replace(os.sep, "/"))
         info = json.dumps(_plain(episode.info)) if episode.info else "{}"
         return (
             f'{{"episode": {episode.index}, "env": {episode.env_index}, '
