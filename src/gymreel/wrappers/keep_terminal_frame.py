@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any, Generic, SupportsFloat
 
 import gymnasium as gym
-from gymnasium.core import ActType, ObsType, RenderFrame
+from gymnasium.core import ActType, ObsType
 
-__all__ = ["TERMINAL_FRAME", "KeepTerminalFrame"]
+from gymreel.errors import FrameTypeError
+
+__all__ = ["TERMINAL_FRAME", "KeepTerminalFrame", "render_or_error"]
 
 TERMINAL_FRAME = "terminal_frame"
 
@@ -17,12 +19,16 @@ class KeepTerminalFrame(
     Generic[ObsType, ActType],
     gym.utils.RecordConstructorArgs,
 ):
-    """Renders when an episode ends and puts the frame into ``info["terminal_frame"]``.
+    """Renders when an episode ends and puts ``[frame]`` into ``info["terminal_frame"]``.
 
     For the environments inside a vector environment that resets them in the step that ends an
     episode (``AutoresetMode.SAME_STEP``): the frame comes out in ``infos["final_info"]``, where
     ``gymreel.wrappers.vector.RecordVideo`` looks for it. In a ``SyncVectorEnv`` that finds its way
     without this.
+
+    The frame is in a list because vector environments put arrays together into one, and fail where
+    their shapes differ. Where ``render()`` raised, the list holds an error that says so: a step
+    that has been taken must not be lost for a picture.
     """
 
     def __init__(self, env: gym.Env[ObsType, ActType]) -> None:
@@ -34,10 +40,15 @@ class KeepTerminalFrame(
         """Take a step, and render if it was the last one."""
         obs, reward, terminated, truncated, info = self.env.step(action)
         if terminated or truncated:
-            info = self._keep(self.env.render(), info)
+            info = {**info, TERMINAL_FRAME: [render_or_error(self.env)]}
         return obs, reward, terminated, truncated, info
 
-    def _keep(
-        self, frame: RenderFrame | list[RenderFrame] | None, info: dict[str, Any]
-    ) -> dict[str, Any]:
-        return {**info, TERMINAL_FRAME: frame}
+
+def render_or_error(env: gym.Env[Any, Any]) -> Any:
+    """Return what ``render()`` gives, or an error that says what it raised; both pickle."""
+    try:
+        return env.render()
+    except Exception as error:
+        failure = FrameTypeError(f"render() raised {type(error).__name__}: {error}")
+        failure.__cause__ = error
+        return failure

@@ -8,11 +8,18 @@ from typing import Any
 
 import numpy as np
 from gymnasium import logger
-from gymnasium.vector import AutoresetMode, VectorEnv
+from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorEnv
 
 from gymreel.errors import ConfigError
 
-__all__ = ["autoreset_mode_of", "check_aspect_ratio", "check_envs", "seeds_of"]
+__all__ = [
+    "autoreset_mode_of",
+    "check_aspect_ratio",
+    "check_envs",
+    "check_render_mode",
+    "environment_name",
+    "seeds_of",
+]
 
 
 def check_envs(
@@ -28,11 +35,13 @@ def check_envs(
     if record_first_only:
         raise ConfigError(f"envs={envs!r} and record_first_only=True both say whom to record")
     try:
-        chosen = tuple(operator.index(i) for i in envs)
+        given = tuple(envs)
+        chosen = tuple(operator.index(i) for i in given)
     except TypeError:
-        chosen = ()
+        given = chosen = ()
     is_valid = all(0 <= i < num_envs for i in chosen) and len(set(chosen)) == len(chosen)
-    if not chosen or not is_valid:
+    is_mask = any(isinstance(i, bool) for i in given)  # Which counts as numbers to Python.
+    if not chosen or not is_valid or is_mask:
         raise ConfigError(
             f"envs={envs!r} must list different environments by their numbers, from 0 to "
             f"{num_envs - 1}"
@@ -48,14 +57,37 @@ def check_aspect_ratio(ratio: tuple[int, int]) -> float:
     """
     try:
         width, height = ratio
-        result = width / height
-    except (TypeError, ValueError, ZeroDivisionError):
-        result = -1.0
-    if not 0 < result < float("inf"):
+        result = float(width / height)
+        is_valid = width > 0 and 0 < result < float("inf")
+    except (TypeError, ValueError, ArithmeticError):
+        is_valid = False
+    if not is_valid:
         raise ConfigError(
             f"video_aspect_ratio={ratio!r} must be a width and a height, such as (16, 9)"
         )
     return result
+
+
+def check_render_mode(env: VectorEnv[Any, Any, Any]) -> None:
+    """Refuse to record lists of frames; what gives no images at all is refused elsewhere.
+
+    Raises:
+        ConfigError: The render mode gives lists.
+    """
+    mode = env.render_mode
+    if isinstance(mode, str) and mode.endswith("_list"):
+        raise ConfigError(
+            f"env has render_mode={mode!r}, which gives a list of frames for each environment; "
+            f"make it with render_mode={mode.removesuffix('_list')!r}"
+        )
+
+
+def environment_name(env: VectorEnv[Any, Any, Any]) -> str:
+    """Return the id that the environments were registered under, or else a class."""
+    base: Any = env.unwrapped
+    if base.spec is None and isinstance(base, SyncVectorEnv):
+        base = base.envs[0].unwrapped
+    return str(base.spec.id) if base.spec is not None else type(base).__name__
 
 
 def autoreset_mode_of(env: VectorEnv[Any, Any, Any]) -> AutoresetMode:
@@ -64,7 +96,7 @@ def autoreset_mode_of(env: VectorEnv[Any, Any, Any]) -> AutoresetMode:
     Raises:
         ConfigError: It says something that is no mode.
     """
-    mode = env.metadata.get("autoreset_mode")
+    mode: object = env.metadata.get("autoreset_mode")
     if mode is None:
         logger.warn(
             "%s",
@@ -86,4 +118,4 @@ def seeds_of(seed: int | Sequence[int | None] | None, num_envs: int) -> list[int
         return [None] * num_envs
     if isinstance(seed, (int, np.integer)):
         return [int(seed) + i for i in range(num_envs)]
-    return list(seed)
+    return [None if each is None else int(each) for each in seed]

@@ -9,6 +9,8 @@ import numpy as np
 from gymnasium.vector import AutoresetMode
 from numpy.typing import NDArray
 
+from gymreel.wrappers.keep_terminal_frame import TERMINAL_FRAME
+
 __all__ = ["EpisodeArrays", "info_of"]
 
 Indices = NDArray[np.intp]
@@ -89,23 +91,43 @@ class EpisodeArrays:
             self.seeds[i] = None if seeds is None else seeds[i]
 
 
-def info_of(infos: Mapping[str, Any], i: int) -> dict[str, Any]:
-    """Take one environment's ``info`` out of those of all, as Gymnasium puts them together.
+_NOT_FOR_LOGS = ("final_obs", "final_info", TERMINAL_FRAME)
+
+
+def info_of(infos: Any, i: int) -> dict[str, Any]:
+    """Take one environment's ``info`` out of those of all, without observations and frames.
 
     Args:
-        infos: For each name an array with an entry for each environment, or a mapping of such; with
-            an underscore before the name, which environments have it.
+        infos: As Gymnasium puts them together: for each name an array with an entry for each
+            environment, or a mapping of such; with an underscore before the name, which
+            environments have it. Or else a list of one ``info`` for each environment.
         i: The environment's number.
     """
-    info = {}
+    if not isinstance(infos, Mapping):
+        entry = _entry(infos, i)
+        if not isinstance(entry, Mapping):
+            return {}
+        return {name: value for name, value in entry.items() if name not in _NOT_FOR_LOGS}
+    info: dict[str, Any] = {}
     for name, values in infos.items():
-        has_it = infos.get(f"_{name}")
-        if name.startswith("_") and name[1:] in infos:
-            continue
-        if name in ("final_obs", "final_info") or (has_it is not None and not has_it[i]):
+        is_mask = isinstance(name, str) and name.startswith("_") and name[1:] in infos
+        has_it = _entry(infos.get(f"_{name}"), i)
+        is_absent = isinstance(has_it, (bool, np.bool_)) and not has_it
+        if is_mask or is_absent or name in _NOT_FOR_LOGS:
             continue
         if isinstance(values, Mapping):
             info[name] = info_of(values, i)
-        elif isinstance(values, (np.ndarray, list, tuple)) and len(values) > i:
-            info[name] = values[i]
+        elif (value := _entry(values, i)) is not _MISSING:
+            # A copy, as the environment may use its arrays again.
+            info[name] = value.copy() if isinstance(value, np.ndarray) else value
     return info
+
+
+_MISSING = object()
+
+
+def _entry(values: Any, i: int) -> Any:
+    is_array = isinstance(values, np.ndarray) and values.ndim > 0
+    if (is_array or isinstance(values, (list, tuple))) and len(values) > i:
+        return values[i]
+    return _MISSING

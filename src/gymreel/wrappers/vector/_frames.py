@@ -1,45 +1,40 @@
-"""What a vector environment renders: one frame for each environment, in whichever form."""
+"""What a vector environment shows at one moment: a frame of each environment, in whichever form."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
 
+import gymnasium as gym
 import numpy as np
-from gymnasium.vector import VectorEnv
+from gymnasium.vector import SyncVectorEnv, VectorEnv, VectorWrapper
 
-from gymreel.errors import FrameTypeError
+from gymreel.errors import FrameError, FrameTypeError
+from gymreel.wrappers.keep_terminal_frame import render_or_error
 
-__all__ = ["RenderedFrames", "render_all"]
+__all__ = ["Renderer", "Show", "name_environment"]
 
 
-class RenderedFrames:
+class Show:
     """The frames of one moment, which are handed on one by one and held no longer.
 
-    Each may be taken once, in a list that holds the only reference to it, so that its memory can be
-    borrowed. Of a natively vectorised environment's array, all can be taken together.
+    Each is taken once, in a list that holds the only reference to it, so that its memory can be
+    borrowed. Environments that can be rendered one by one are, and only when it is their turn.
     """
 
-    def __init__(self, frames: dict[int, Any] | np.ndarray) -> None:
-        """Hold the frames by their environments' numbers, or ``(num_envs, height, width, 3)``."""
-        self._frames = frames
+    def __init__(
+        self,
+        frames: dict[int, Any] | np.ndarray,
+        environments: Sequence[gym.Env[Any, Any]] = (),
+    ) -> None:
+        """Start with the frames that were rendered.
 
-    def check(self, i: int) -> None:
-        """See that there is a frame of environment ``i``.
-
-        Raises:
-            FrameTypeError: There is something else, or rendering failed.
+        Args:
+            frames: By the environments' numbers, or ``(num_envs, height, width, 3)``.
+            environments: Where those come from that are not among them.
         """
-        frame = self._frames[i]
-        if isinstance(frame, np.ndarray):
-            return
-        if isinstance(frame, Exception):
-            raise FrameTypeError(
-                f"render() of environment {i} raised {type(frame).__name__}: {frame}"
-            ) from frame
-        raise FrameTypeError(
-            f"render() of environment {i} gave {type(frame).__name__} instead of a numpy array"
-        )
+        self._frames = frames
+        self._environments = environments
 
     def replace(self, i: int, frame: Any) -> None:
         """Put another frame in the place of environment ``i``'s."""
@@ -47,59 +42,98 @@ class RenderedFrames:
             self._frames = dict(enumerate(self._frames))
         self._frames[i] = frame
 
-    def take(self, i: int) -> list[Any]:
-        """Take the frame of environment ``i``, as the only element of a list."""
-        return [self._frames[i] if isinstance(self._frames, np.ndarray) else self._frames.pop(i)]
+    def take(self, i: int) -> list[np.ndarray]:
+        """Take the frame of environment ``i``, as the only element of a list.
 
-    def take_all(self, environments: Sequence[int]) -> list[Any]:
-        """Take several frames as a list, or all of them as one array in a list."""
-        if not isinstance(self._frames, np.ndarray):
-            return [self._frames.pop(i) for i in environments]
-        frames, self._frames = self._frames, {}
-        if len(environments) == len(frames):
+        Raises:
+            FrameTypeError: There is something else, or rendering failed.
+        """
+        frames = self._frames
+        if isinstance(frames, np.ndarray):
+            return [frames[i]]
+        holder = [frames.pop(i) if i in frames else render_or_error(self._environments[i])]
+        if not isinstance(holder[0], np.ndarray):
+            raise _no_frame(holder[0])
+        return holder
+
+    def take_all(self, environments: Sequence[int]) -> list[np.ndarray]:
+        """Take several frames as a list, or all that there are as one array in a list.
+
+        Raises:
+            FrameTypeError: One of them is something else, or rendering failed.
+        """
+        frames = self._frames
+        if isinstance(frames, np.ndarray) and list(environments) == list(range(len(frames))):
+            self._frames = {}
             return [frames]
-        return [frames[i] for i in environments]
+        holder = []
+        for i in environments:
+            try:
+                holder += self.take(i)
+            except FrameTypeError as error:
+                raise name_environment(i, error) from error.__cause__
+        return holder
 
 
-def render_all(env: VectorEnv[Any, Any, Any], num_envs: int) -> RenderedFrames:
-    """Render every environment.
+def name_environment(i: int, error: FrameError) -> FrameError:
+    """Return an error that says which environment it is about."""
+    named = type(error)(f"environment {i}: {error}")
+    named.__cause__ = error.__cause__
+    return named
 
-    An environment that raises costs its own frame and no other, where the environments can be
-    reached one by one; the exception stands in the place of its frame.
 
-    Raises:
-        FrameTypeError: What came is not one frame for each environment, or rendering failed and
-            cannot be done one by one.
+class Renderer:
+    """Renders the environments of a vector environment.
+
+    A ``SyncVectorEnv``'s are rendered one by one, so that nothing is rendered that is not recorded,
+    and one that raises costs no other's frame; but not where a wrapper around it renders otherwise.
     """
-    try:
-        rendered = env.render()
-    except Exception as error:
-        singles = getattr(env.unwrapped, "envs", None)
-        if singles is None:
+
+    def __init__(self, env: VectorEnv[Any, Any, Any]) -> None:
+        """Look at how the environments can be reached."""
+        self._env = env
+        self._sync: SyncVectorEnv | None = None
+        while isinstance(env, VectorWrapper) and _renders_as(VectorWrapper, env):
+            env = env.env
+        if isinstance(env, SyncVectorEnv) and _renders_as(SyncVectorEnv, env):
+            self._sync = env
+
+    def render(self) -> Show:
+        """Render every environment, at once or when its frame is taken.
+
+        Raises:
+            FrameTypeError: What came is not one frame for each environment, or rendering failed.
+        """
+        if self._sync is not None:
+            return Show({}, self._sync.envs)
+        num_envs = self._env.num_envs
+        try:
+            rendered: Any = self._env.render()
+        except Exception as error:
             raise FrameTypeError(
                 f"render() of the vector environment raised {type(error).__name__}: {error}"
             ) from error
-        return RenderedFrames({i: _render_or_tell(env) for i, env in enumerate(singles)})
-    if rendered is None:
-        raise FrameTypeError("render() of the vector environment gave nothing")
-    if isinstance(rendered, np.ndarray):
-        if rendered.ndim == 4 and len(rendered) == num_envs:
-            return RenderedFrames(rendered)
-        what = f"an array of shape {rendered.shape}"
-    elif isinstance(rendered, Sequence):
-        if len(rendered) == num_envs:
-            return RenderedFrames(dict(enumerate(rendered)))
-        what = f"{len(rendered)} frame{'' if len(rendered) == 1 else 's'}"
-    else:
-        what = f"{type(rendered).__name__}"
-    raise FrameTypeError(
-        f"render() of the vector environment must give one frame for each of its {num_envs} "
-        f"environments, as a sequence or as one array (num_envs, height, width, 3); got {what}"
-    )
+        if isinstance(rendered, np.ndarray):
+            if rendered.ndim == 4 and len(rendered) == num_envs:
+                return Show(rendered)
+            what = f"an array of shape {rendered.shape}"
+        elif isinstance(rendered, Sequence):
+            if len(rendered) == num_envs:
+                return Show(dict(enumerate(rendered)))
+            what = f"{len(rendered)} frame{'' if len(rendered) == 1 else 's'}"
+        else:
+            what = type(rendered).__name__
+        raise FrameTypeError(
+            f"render() of the vector environment must give one frame for each of its {num_envs} "
+            f"environments, as a sequence or as one array (num_envs, height, width, 3); got {what}"
+        )
 
 
-def _render_or_tell(env: Any) -> Any:
-    try:
-        return env.render()
-    except Exception as error:
-        return error
+def _renders_as(kind: type[VectorEnv[Any, Any, Any]], env: VectorEnv[Any, Any, Any]) -> bool:
+    return getattr(env.render, "__func__", None) is kind.render
+
+
+def _no_frame(rendered: Any) -> FrameTypeError:
+    if isinstance(rendered, FrameTypeError):
+        return rendered
+    return FrameTypeError(f"render() gave {type(rendered).__name__} instead of a numpy array")

@@ -1,133 +1,78 @@
-"""One video for each environment, each following its own episodes."""
+"""The recordings of several environments, each of which begins and ends by itself."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from gymnasium import logger
+import numpy as np
 
-from gymreel.episodes import Episode
-from gymreel.errors import GymreelError
+from gymreel.errors import FrameError, GymreelError
 from gymreel.wrappers._recorded_frames import RecordedFrames
-from gymreel.wrappers.vector._frames import RenderedFrames
+from gymreel.wrappers.vector._episode_arrays import Indices
+from gymreel.wrappers.vector._frames import Show, name_environment
 from gymreel.writer import VideoWriter
 
 __all__ = ["SeparateVideos"]
 
 
 class SeparateVideos:
-    """The recordings of several environments that begin and end independently.
+    """What is being recorded of which environment; whoever owns this starts and ends it."""
 
-    A failure ends the recording that it befell and no other. It becomes a warning at once, or waits
-    in ``failures`` for the caller to raise.
-    """
-
-    def __init__(
-        self,
-        make_writer: Callable[[str, Episode], VideoWriter],
-        episode_of: Callable[[int], Episode],
-        has_ended: Callable[[VideoWriter, Episode], None],
-        *,
-        warns: bool,
-    ) -> None:
-        """Start without recordings.
-
-        Args:
-            make_writer: Opens the file of a name, for an episode that begins.
-            episode_of: The current episode of an environment.
-            has_ended: Is told of a file that gets no more frames, and of its episode.
-            warns: Whether failures become warnings.
-        """
-        self._make_writer = make_writer
-        self._episode_of = episode_of
-        self._has_ended = has_ended
-        self._warns = warns
+    def __init__(self, num_envs: int) -> None:
+        """Start without recordings."""
         self.recordings: dict[int, RecordedFrames] = {}
-        """What is being recorded, by the environment's number."""
-        self.failures: list[GymreelError] = []
+        """By the environments' numbers."""
+        # Of all environments together: one by one takes longer than all the rest of a step.
+        self._returns = np.zeros(num_envs)
+        self._lengths = np.zeros(num_envs, int)
 
-    def start(self, i: int, video_name: str) -> None:
-        """Start a recording; one of this environment that is in progress ends first."""
-        self.stop(i)
-        try:
-            self.recordings[i] = RecordedFrames(self._make_writer(video_name, self._episode_of(i)))
-        except GymreelError as error:
-            self._fail(i, error)
+    def start(self, i: int, writer: VideoWriter) -> None:
+        """Record environment ``i``, which was not being recorded."""
+        self.recordings[i] = RecordedFrames(writer)
+        self._returns[i] = 0
+        self._lengths[i] = 0
 
-    def stop(self, i: int) -> None:
-        """End the recording of an environment, if there is one."""
+    def pop(self, i: int) -> RecordedFrames | None:
+        """Take out the recording of an environment, if there is one, to end it."""
         frames = self.recordings.pop(i, None)
-        if frames is None:
-            return
-        if frames.num_frames == 0:
-            logger.warn(
-                "%s", f"Ignored saving a video of environment {i} as there were zero frames."
-            )
-        assert frames.writer is not None
-        self._has_ended(frames.writer, self._episode_of(i))
-        frames.finish()
+        if frames is not None:
+            frames.num_steps = int(self._lengths[i])
+            frames.total_reward = float(self._returns[i])
+        return frames
 
-    def stop_all(self) -> None:
-        """End every recording."""
-        for i in tuple(self.recordings):
-            self.stop(i)
+    def capture(
+        self, show: Show, environments: Iterable[int], length: float
+    ) -> list[tuple[int, GymreelError | None]]:
+        """Write a frame of each of these environments, all of which are being recorded.
 
-    def capture(self, rendered: RenderedFrames, environments: Iterable[int], length: float) -> None:
-        """Write a frame of each of these environments that is being recorded.
-
-        A recording that has more than ``length`` frames then ends.
+        Returns:
+            Whose recordings are to end: because they have more than ``length`` frames, or failed.
         """
+        over: list[tuple[int, GymreelError | None]] = []
         for i in environments:
-            frames = self.recordings.get(i)
-            if frames is None:
-                continue
+            frames = self.recordings[i]
             try:
-                rendered.check(i)
-                frames.num_frames += frames.write_from(rendered.take(i))
+                holder = show.take(i)
+                frames.num_frames += frames.write_from(holder)
+            except FrameError as error:
+                over.append((i, name_environment(i, error)))
             except GymreelError as error:
-                self._fail(i, error)
-            if frames.num_frames > length:
-                self.stop(i)
+                over.append((i, error))
+            else:
+                if frames.num_frames > length:
+                    over.append((i, None))
+        return over
+
+    def add_rewards(self, rewards: Any, resting: Indices) -> None:
+        """Count a step of all environments but those that did not take it."""
+        kept = self._returns[resting], self._lengths[resting]
+        self._returns += rewards
+        self._lengths += 1
+        self._returns[resting], self._lengths[resting] = kept
 
     def path_of(self, i: int) -> Path | None:
         """Give the file that an environment is being recorded into."""
         frames = self.recordings.get(i)
         return frames.writer.path if frames is not None and frames.writer is not None else None
-
-    def fail_all(self, error: GymreelError) -> None:
-        """End every recording for a reason that they share, which is said once."""
-        for frames in self.recordings.values():
-            frames.num_frames = max(frames.num_frames, 1)
-        names = ", ".join(f"{path.name}" for i in self.recordings if (path := self.path_of(i)))
-        self.stop_all()
-        self._say(f"Recording stopped: {names}: {error}", error)
-
-    def add_rewards(self, rewards: Any, without: Iterable[int]) -> None:
-        """Count a step in each recording, but for environments that were reset instead."""
-        resting = frozenset(without)
-        for i, frames in self.recordings.items():
-            if i not in resting:
-                frames.add_step(rewards[i])
-
-    def take_failures(self) -> list[GymreelError]:
-        """Return what failed since the last call."""
-        failures, self.failures = self.failures, []
-        return failures
-
-    def _fail(self, i: int, error: GymreelError) -> None:
-        frames = self.recordings.get(i)
-        path = self.path_of(i)
-        if frames is not None:
-            frames.num_frames = max(frames.num_frames, 1)  # What happened is said here.
-            self.stop(i)
-        name = f"{path.name}: " if path is not None else ""
-        self._say(f"Recording stopped: {name}environment {i}: {error}", error)
-
-    def _say(self, text: str, error: GymreelError) -> None:
-        if self._warns:
-            # As an argument: the message may hold a per cent sign, and Gymnasium formats its own.
-            logger.warn("%s", text)
-        else:
-            self.failures.append(error)

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import gymnasium as gym
 from gymnasium import logger
-from gymnasium.core import RenderFrame
 from gymnasium.vector import SyncVectorEnv, VectorEnv
 
-from gymreel.wrappers.keep_terminal_frame import TERMINAL_FRAME, KeepTerminalFrame
+from gymreel.wrappers.keep_terminal_frame import TERMINAL_FRAME, render_or_error
 
 __all__ = ["TerminalFrames"]
 
@@ -22,33 +21,33 @@ class TerminalFrames:
     episode ends while this wants it. Others tell it in ``infos``, see ``KeepTerminalFrame``.
     """
 
-    def __init__(self, env: VectorEnv[Any, Any, Any]) -> None:
-        """Look at how the environments can be reached."""
-        self.wanted = False
-        """Whether somebody is recording."""
+    def __init__(self, env: VectorEnv[Any, Any, Any], environments: Collection[int]) -> None:
+        """Look at how the environments can be reached that will be recorded."""
+        self._wanted = _Wanted()
         self._has_warned = False
-        self._hooks: list[_Hook] = []
+        self._hooks: dict[int, _Hook] = {}
         vector = env.unwrapped
         if isinstance(vector, SyncVectorEnv):
-            self._hooks = [_Hook(single, self) for single in vector.envs]
-            vector.envs = list(self._hooks)
+            self._hooks = {i: _Hook(vector.envs[i], i, self._wanted) for i in environments}
+            vector.envs = [self._hooks.get(i, single) for i, single in enumerate(vector.envs)]
 
-    def take(self, i: int, infos: Mapping[str, Any]) -> Any | None:
+    def want(self, environments: Collection[int]) -> None:
+        """Keep the frames of these environments, should their episodes end in the next step."""
+        self._wanted.environments = environments
+
+    def take(self, i: int, infos: Mapping[str, Any]) -> list[Any]:
         """Take the last frame of the episode of environment ``i`` that has just ended.
 
         Returns:
-            What its ``render()`` gave; None where nobody has kept it, which is said once.
+            What its ``render()`` gave, or what went wrong there, as the only element of a list;
+            an empty list where nobody has kept it, which is said once.
         """
-        final = infos.get("final_info")
-        if isinstance(final, Mapping) and TERMINAL_FRAME in final:
-            has_it = final.get(f"_{TERMINAL_FRAME}")
-            if has_it is None or has_it[i]:
-                return final[TERMINAL_FRAME][i]
-        if self._hooks:
-            frame, self._hooks[i].frame = self._hooks[i].frame, None
-            if frame is not None:
-                return frame
-        if not self._has_warned:
+        told = _told_in(infos, i)
+        if told is not None:
+            return [told]
+        hook = self._hooks.get(i)
+        holder = hook.take() if hook is not None else []
+        if not holder and not self._has_warned:
             self._has_warned = True
             logger.warn(
                 "%s",
@@ -57,24 +56,48 @@ class TerminalFrames:
                 "gymreel.wrappers.KeepTerminalFrame around each environment inside the vector "
                 "environment, or make that with autoreset_mode=AutoresetMode.NEXT_STEP.",
             )
+        return holder
+
+
+def _told_in(infos: Mapping[str, Any], i: int) -> Any | None:
+    """Give the frame that ``KeepTerminalFrame`` has put into environment ``i``'s last info."""
+    final = infos.get("final_info") if isinstance(infos, Mapping) else None
+    if not isinstance(final, Mapping) or TERMINAL_FRAME not in final:
         return None
+    entry = final[TERMINAL_FRAME][i]  # None, where another environment's episode has ended.
+    return entry[0] if isinstance(entry, list) else entry
 
 
-class _Hook(KeepTerminalFrame[Any, Any]):
-    """Keeps the frame for ``TerminalFrames`` instead of sending it on."""
+class _Wanted:
+    """What all hooks look at; not ``TerminalFrames`` itself, which would make a cycle."""
 
-    def __init__(self, env: gym.Env[Any, Any], owner: TerminalFrames) -> None:
+    def __init__(self) -> None:
+        self.environments: Collection[int] = ()
+
+
+class _Hook(gym.Wrapper[Any, Any, Any, Any]):
+    """Keeps the frame of environment ``i`` until the step is over."""
+
+    def __init__(self, env: gym.Env[Any, Any], i: int, wanted: _Wanted) -> None:
         super().__init__(env)
-        self._owner = owner
-        self.frame: Any | None = None
+        # Names that no environment has: ``set_attr`` and ``call`` look here first.
+        self._gymreel_number = i
+        self._gymreel_wanted = wanted
+        self._gymreel_frame: list[Any] = []
+
+    @property
+    def spec(self) -> Any:  # type: ignore[override]
+        """The environment's own: this is not for ``gym.make``."""
+        return self.env.spec
 
     def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
-        if self._owner.wanted:
-            return super().step(action)
-        return self.env.step(action)
+        result = self.env.step(action)
+        is_over = result[2] or result[3]
+        if is_over and self._gymreel_number in self._gymreel_wanted.environments:
+            self._gymreel_frame = [render_or_error(self.env)]
+        return result
 
-    def _keep(
-        self, frame: RenderFrame | list[RenderFrame] | None, info: dict[str, Any]
-    ) -> dict[str, Any]:
-        self.frame = frame
-        return info
+    def take(self) -> list[Any]:
+        """Take the frame, if one was kept."""
+        holder, self._gymreel_frame = self._gymreel_frame, []
+        return holder

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Mapping, Sequence
+import re
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from copy import deepcopy as copy_deeply
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Generic, Literal, cast
+from typing import Any, Generic, Literal, NoReturn, cast
 
 import gymnasium as gym
 import numpy as np
@@ -17,19 +19,22 @@ from gymnasium.vector import AutoresetMode, VectorEnv, VectorWrapper
 from gymreel import _core, grid
 from gymreel.config import DEFAULT_MAX_PENDING_BYTES
 from gymreel.episodes import Episode
-from gymreel.errors import ConfigError, GymreelError
+from gymreel.errors import ConfigError, FrameError, GymreelError
 from gymreel.keep import KeepPolicy
 from gymreel.trackers import Tracker
 from gymreel.wrappers._recorded_frames import NotRecordingError
 from gymreel.wrappers._video_recording import VideoRecording
+from gymreel.wrappers.record_episode_statistics import ConfigTypeError
 from gymreel.wrappers.vector._arguments import (
     autoreset_mode_of,
     check_aspect_ratio,
     check_envs,
+    check_render_mode,
+    environment_name,
     seeds_of,
 )
 from gymreel.wrappers.vector._episode_arrays import EpisodeArrays, Indices, info_of
-from gymreel.wrappers.vector._frames import RenderedFrames, render_all
+from gymreel.wrappers.vector._frames import Renderer, Show
 from gymreel.wrappers.vector._separate_videos import SeparateVideos
 from gymreel.wrappers.vector._terminal_frames import TerminalFrames
 
@@ -178,9 +183,15 @@ class RecordVideo(
             **writer_arguments,
             **report_arguments,
         )
+        if not isinstance(env, VectorEnv):
+            raise ConfigTypeError(
+                f"env={env!r} must be a gymnasium.vector.VectorEnv; for a single environment take "
+                "gymreel.wrappers.RecordVideo"
+            )
         VectorWrapper.__init__(self, env)
         if layout not in ("grid", "separate"):
             raise ConfigError(f"layout={layout!r} must be 'grid' or 'separate'")
+        check_render_mode(env)
         self.record_first_only = record_first_only
         self._envs = check_envs(envs, record_first_only, env.num_envs)
         self.video_aspect_ratio = video_aspect_ratio
@@ -188,6 +199,7 @@ class RecordVideo(
         self.frame_cols = -1
         self.frame_rows = -1
         self.autoreset_mode = autoreset_mode_of(env)
+        self.render_history: list[Any] = []  # Always empty, as in Gymnasium: no mode gives lists.
         self._set_up(
             env,
             video_folder,
@@ -203,21 +215,17 @@ class RecordVideo(
             writer_arguments,
             report_arguments,
         )
+        self._environment = environment_name(env)
         self._episodes = EpisodeArrays(env.num_envs, self.autoreset_mode)
         self._final: dict[int, Episode] = {}  # Of recordings that their next episodes will end.
-        self._instead: dict[int, Any] = {}  # Frames that the next grid shows in others' places.
+        self._failures: list[tuple[str, GymreelError]] = []  # To be said when the step is over.
         self._has_news = False
+        self._renderer = Renderer(env)
         self._terminal: TerminalFrames | None = None
         if self.autoreset_mode is AutoresetMode.SAME_STEP:
-            self._terminal = TerminalFrames(env)
-        self._separate: SeparateVideos | None = None
-        if layout == "separate":
-            self._separate = SeparateVideos(
-                self._make_writer,
-                self._episode_of,
-                self._unfinished.ended,
-                warns=on_error == "warn",
-            )
+            self._terminal = TerminalFrames(env, self._envs)
+        self._instead: dict[int, Any] = {}  # Frames that the next grid shows in others' places.
+        self._separate = SeparateVideos(env.num_envs) if layout == "separate" else None
 
     @property
     def has_autoreset(self) -> bool:
@@ -247,6 +255,7 @@ class RecordVideo(
         self._follow(begun)
         if self.recording:
             self._record(begun.tolist())
+        self._say_failures()
         return obs, infos
 
     def step(
@@ -262,28 +271,37 @@ class RecordVideo(
             self._has_news = False
             self._settle_videos()
         if self._terminal is not None:
-            self._terminal.wanted = self.recording
+            self._terminal.want(self._being_recorded())
+            self._instead = {}
         obs, rewards, terminations, truncations, infos = self.env.step(actions)
         self.step_id += 1
+
+        # All of what the environments have done is noted before anything here can fail.
         episodes = self._episodes
-        is_disabled = self.autoreset_mode is AutoresetMode.DISABLED
-        resting = np.flatnonzero(episodes.is_over) if is_disabled else ()
+        resting = np.flatnonzero(episodes.is_over)  # Has been, or is being reset, or waits for it.
         begun, ended = episodes.step(rewards, terminations, truncations)
-        self._follow(begun)
         if self.recording:
-            self._add_rewards(rewards, {*begun, *resting})
+            self._add_rewards(rewards, resting)
         if ended.size > 0:
             self._has_news = True
             self._tell(ended, infos)
             if self._terminal is not None:
-                if self.recording:
-                    self._record_terminal_frames(self._terminal, ended.tolist(), infos)
                 episodes.begin(ended)
-                self._follow(ended)
+
+        self._follow(begun)
+        if self._terminal is not None and ended.size > 0:
+            if self.recording:
+                self._record_terminal_frames(self._terminal, ended.tolist(), infos)
+            self._follow(ended)
         if self.step_trigger and self.step_trigger(self.step_id):
             self.start_recording(f"{self.name_prefix}-step-{self.step_id}")
         if self.recording:
-            self._record([i for i in self._envs if i not in resting])
+            # Those that were reset in this step show their next episodes; others that are over
+            # wait for their reset and show nothing new.
+            waiting = set(resting.tolist()).difference(begun.tolist())
+            self._record([i for i in self._envs if i not in waiting] if waiting else self._envs)
+        if self._failures:
+            self._say_failures()
         return obs, rewards, terminations, truncations, infos
 
     def close(self, **kwargs: Any) -> None:
@@ -292,13 +310,13 @@ class RecordVideo(
         Raises:
             GymreelError: A video failed and ``on_error`` is ``"raise"``.
         """
+        episodes = self._episodes
         try:
-            episodes = self._episodes
             self._tell(np.flatnonzero((episodes.lengths > 0) & ~episodes.is_over), {})
-            episodes.is_over[:] = True  # Told of once.
             if self.recording:
                 self.stop_recording()
         finally:
+            episodes.lengths[:] = 0  # They have been told of.
             try:
                 super().close(**kwargs)
             finally:
@@ -321,10 +339,10 @@ class RecordVideo(
         prefix = f"{self.name_prefix}-"
         for i in self._envs:
             if video_name.startswith(prefix):
-                self._separate.start(i, f"{prefix}env-{i}-{video_name.removeprefix(prefix)}")
+                self._start_one(i, f"{prefix}env-{i}-{video_name.removeprefix(prefix)}")
             else:
-                self._separate.start(i, f"{video_name}-env-{i}")
-        self._note_separate()
+                self._start_one(i, f"{video_name}-env-{i}")
+        self._say_failures()
 
     def stop_recording(self) -> None:
         """End the recording, or all of them; files are completed in the background.
@@ -337,73 +355,97 @@ class RecordVideo(
             return
         if not self.recording:
             raise NotRecordingError("stop_recording was called, but nothing is being recorded")
-        self._separate.stop_all()
-        self._note_separate()
+        for i in tuple(self._separate.recordings):
+            self._stop_one(i)
 
     def _capture_frame(self) -> None:
-        """Render all environments into a frame of the grid; subclasses override this."""
+        """Render all environments into a frame of the grid; subclasses override this.
+
+        With ``layout="separate"``, into a frame of each video.
+        """
         if not self.recording:
             raise NotRecordingError("cannot capture a frame: nothing is being recorded")
+        if self._separate is not None:
+            self._record(self._envs)
+            self._say_failures()
+            return
         instead, self._instead = self._instead, {}
         try:
-            rendered = render_all(self.env, self.num_envs)
+            show = self._renderer.render()
             for i, frame in instead.items():
-                rendered.replace(i, frame)
-            for i in self._envs:
-                rendered.check(i)
+                show.replace(i, frame)
+            holder = show.take_all(self._envs)
             frames = self._recorded_frames
             assert frames.writer is not None
-            holder = rendered.take_all(self._envs)
-            if self.frame_cols < 0:
-                width, height = grid.cell_size(_core.tile_sizes(holder))
-                self.frame_cols, self.frame_rows = grid.arrange(
-                    len(self._envs), width, height, self._aspect_ratio
-                )
-            frames.num_frames += frames.writer.write_tiles_from(holder, self.frame_cols)
+            try:
+                if self.frame_cols < 0:
+                    width, height = grid.cell_size(_core.tile_sizes(holder))
+                    self.frame_cols, self.frame_rows = grid.arrange(
+                        len(self._envs), width, height, self._aspect_ratio
+                    )
+                frames.num_frames += frames.writer.write_tiles_from(holder, self.frame_cols)
+            except FrameError as error:
+                _raise_in_words(error, self._envs)
         except GymreelError as error:
             self._fail_recording(error)
 
-    def _record(self, environments: Sequence[int]) -> None:
+    def _record(self, environments: Collection[int]) -> None:
         """Record a frame: of the grid, or of each of these environments that is being recorded."""
         if self._separate is None:
             self._record_frame()
             return
+        recordings = self._separate.recordings
+        shown = [i for i in environments if i in recordings]
+        if not shown:
+            return
         try:
-            rendered = render_all(self.env, self.num_envs)
+            show = self._renderer.render()
         except GymreelError as error:
-            self._separate.fail_all(error)
+            names = ", ".join(path.name for i in shown if (path := self._video_of(i)))
+            for i in shown:
+                self._stop_one(i, has_failed=True)
+            self._failures.append((f"Recording stopped: {names}: ", error))
         else:
-            self._separate.capture(rendered, environments, self.video_length)
-        self._note_separate()
+            self._write_separately(self._separate, show, shown)
+
+    def _write_separately(
+        self, separate: SeparateVideos, show: Show, environments: Iterable[int]
+    ) -> None:
+        for i, error in separate.capture(show, environments, self.video_length):
+            path = self._video_of(i)
+            self._stop_one(i, has_failed=error is not None)
+            if error is not None:
+                name = path.name if path is not None else None
+                self._failures.append((f"Recording stopped: {name}: ", error))
 
     def _record_terminal_frames(
         self, terminal: TerminalFrames, ended: Sequence[int], infos: Mapping[str, Any]
     ) -> None:
         """Record the last frames of episodes whose environments show the next ones already."""
-        kept = {
-            i: frame
-            for i in ended
-            if i in self._envs and (frame := terminal.take(i, infos)) is not None
-        }
+        recorded = self._being_recorded()
+        holders = {i: terminal.take(i, infos) for i in ended if i in recorded}
+        kept = {i: holder.pop() for i, holder in holders.items() if holder}
         if self._separate is not None:
-            self._separate.capture(RenderedFrames(kept), list(kept), self.video_length)
-            self._note_separate()
+            self._write_separately(self._separate, Show(kept), tuple(kept))
             return
         self._instead = kept
         if self._envs[0] in kept:
-            self._record_frame()
+            try:
+                self._record_frame()
+            except GymreelError as error:  # Its next episode begins in this step all the same.
+                self._failures.append(("", error))
 
     def _follow(self, begun: Indices) -> None:
         """End the recordings of environments whose next episodes begin, and start those due."""
         if begun.size == 0:
             return
-        is_first_among_them = self._envs[0] in begun.tolist()
+        chosen = set(begun.tolist())
+        is_first_among_them = self._envs[0] in chosen
         self.episode_id += is_first_among_them
         if self._separate is not None:
-            for i in begun.tolist():
-                if i in self._envs:
-                    self._follow_separately(self._separate, i)
-            self._note_separate()
+            for i in self._envs:
+                if i in chosen:
+                    self._follow_one(i)
         elif is_first_among_them:
             if self.recording and self.video_length == float("inf"):
                 self.stop_recording()
@@ -411,32 +453,64 @@ class RecordVideo(
             if self.episode_trigger and self.episode_trigger(self.episode_id):
                 self.start_recording(f"{self.name_prefix}-episode-{self.episode_id}")
 
-    def _follow_separately(self, separate: SeparateVideos, i: int) -> None:
+    def _follow_one(self, i: int) -> None:
         if self.video_length == float("inf"):
-            separate.stop(i)
+            self._stop_one(i)
         self._final.pop(i, None)
         episode = int(self._episodes.index[i])
         if self.episode_trigger and self.episode_trigger(episode):
-            separate.start(i, f"{self.name_prefix}-env-{i}-episode-{episode}")
+            self._start_one(i, f"{self.name_prefix}-env-{i}-episode-{episode}")
 
-    def _add_rewards(self, rewards: Any, without: Collection[int]) -> None:
+    def _start_one(self, i: int, video_name: str) -> None:
+        """Start a recording of environment ``i`` alone; one in progress ends first."""
+        assert self._separate is not None
+        self._stop_one(i)
+        try:
+            writer = self._make_writer(video_name, self._episode_of(i))
+        except GymreelError as error:
+            self._failures.append((f"Recording stopped: {video_name}: ", error))
+        else:
+            self._separate.start(i, writer)
+            self.recording = True
+
+    def _stop_one(self, i: int, *, has_failed: bool = False) -> None:
+        """End the recording of environment ``i`` alone, if there is one."""
+        assert self._separate is not None
+        frames = self._separate.pop(i)
+        if frames is None:
+            return
+        self.recording = bool(self._separate.recordings)
+        assert frames.writer is not None
+        self._unfinished.ended(frames.writer, self._episode_of(i))
+        frames.finish()
+        if frames.num_frames == 0 and not has_failed:
+            logger.warn(
+                "%s", f"Ignored saving a video of environment {i} as there were zero frames."
+            )
+
+    def _being_recorded(self) -> Collection[int]:
+        """Say which environments are."""
+        if self._separate is not None:
+            return self._separate.recordings
+        return self._envs if self.recording else ()
+
+    def _add_rewards(self, rewards: Any, resting: Indices) -> None:
         """Count a step in the recordings, but for environments that did not take it."""
         if self._separate is not None:
-            self._separate.add_rewards(rewards, without)
-        elif self._envs[0] not in without:
+            self._separate.add_rewards(rewards, resting)
+        elif self._envs[0] not in resting:
             self._recorded_frames.add_step(rewards[self._envs[0]])
 
     def _tell(self, ended: Indices, infos: Mapping[str, Any]) -> None:
         """Tell of episodes that have just ended, and remember those whose recordings go on."""
+        if self._terminal is not None and infos and "final_info" in infos:
+            infos = infos["final_info"]
         told = []
         for i in ended.tolist():
             path = self._video_of(i)
             if path is None and not self._reports.wants_episodes:
                 continue
-            source = infos
-            if self._terminal is not None and isinstance(infos.get("final_info"), Mapping):
-                source = infos["final_info"]
-            episode = self._episode_now(i, info_of(source, i), path)
+            episode = self._episode_now(i, info_of(infos, i), path)
             told.append(episode)
             if path is not None:
                 self._final[i] = episode
@@ -473,12 +547,32 @@ class RecordVideo(
             return self._separate.path_of(i)
         return self._video_of_recording() if i == self._envs[0] else None
 
-    def _note_separate(self) -> None:
-        """Bring up to date what is known of separate recordings, and raise what failed."""
-        assert self._separate is not None
-        self.recording = bool(self._separate.recordings)
-        failures = self._separate.take_failures()
-        for failure in failures[1:]:
-            logger.warn("%s", f"Recording stopped: {failure}")
-        if failures:
-            raise failures[0]
+    def _say_failures(self) -> None:
+        """Warn of what failed since the last call, or raise the first and warn of the others."""
+        failures, self._failures = self._failures, []
+        raised = failures.pop(0)[1] if failures and self.on_error == "raise" else None
+        for about, failure in failures:
+            # As an argument: the message may hold a per cent sign, and Gymnasium formats its own.
+            logger.warn("%s", f"{about}{failure}")
+        if raised is not None:
+            raise raised
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Copy and pickle as not recording, with episodes of its own."""
+        return {
+            **super().__getstate__(),
+            "_episodes": copy_deeply(self._episodes),
+            "_final": {},
+            "_failures": [],
+            "_instead": {},
+            "_separate": None if self._separate is None else SeparateVideos(self.num_envs),
+        }
+
+
+def _raise_in_words(error: FrameError, environments: Sequence[int]) -> NoReturn:
+    """Raise an error that says which environment it is about, and not which tile."""
+
+    def name(match: re.Match[str]) -> str:
+        return f"environment {environments[int(match[1])]}"
+
+    raise type(error)(re.sub(r"\btile (\d+)", name, str(error))) from error
