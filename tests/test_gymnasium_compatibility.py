@@ -1,15 +1,8 @@
-"""The wrappers beside Gymnasium's own: the same calls, the same files, states and statistics.
-
-Gymnasium hands its list of frames to moviepy at the end of a recording. Here something in moviepy's
-place notes which frames those are: moviepy itself repeats some and drops others.
-"""
+"""The wrappers beside Gymnasium's own: the same calls, the same files, states and statistics."""
 
 from __future__ import annotations
 
 import inspect
-import os
-import sys
-import types
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -21,40 +14,16 @@ import numpy as np
 import pytest
 from environments import NumberedEnv, RewardsEnv, read_number
 from gymnasium.wrappers import RenderCollection
+from noted_clips import NotedClips, noting_clips
 from video_reader import decode, names_in
 
 import gymreel.wrappers
 from gymreel.triggers import capped_cubic
 
-NumbersByFile = dict[str, list[int]]
-
-
-class NotedClips:
-    """Notes the numbers of the frames of each clip that Gymnasium saves."""
-
-    def __init__(self) -> None:
-        self.videos: NumbersByFile = {}
-        self.frame_rates: dict[str, float] = {}
-
-    def image_sequence_clip(self, frames: list[np.ndarray], fps: float) -> types.SimpleNamespace:
-        def write_videofile(path: str, logger: object) -> None:
-            self.videos[os.path.basename(path)] = [read_number(frame) for frame in frames]
-            self.frame_rates[os.path.basename(path)] = fps
-
-        return types.SimpleNamespace(write_videofile=write_videofile)
-
 
 @pytest.fixture
 def noted_clips(monkeypatch: pytest.MonkeyPatch) -> NotedClips:
-    """Put something in moviepy's place, whether or not it is installed."""
-    clips = NotedClips()
-    module = types.ModuleType("moviepy.video.io.ImageSequenceClip")
-    module.ImageSequenceClip = clips.image_sequence_clip  # type: ignore[attr-defined]
-    for name in ("moviepy", "moviepy.video", "moviepy.video.io"):
-        monkeypatch.setitem(sys.modules, name, types.ModuleType(name))
-    monkeypatch.setitem(sys.modules, module.__name__, module)
-    monkeypatch.delitem(sys.modules, "gymnasium.utils.save_video", raising=False)
-    return clips
+    return noting_clips(monkeypatch, read_number)
 
 
 State = tuple[Any, ...]
