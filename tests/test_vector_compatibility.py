@@ -45,7 +45,7 @@ def steps(num_steps: int) -> Script:
     return lambda envs: play(envs, num_steps)
 
 
-def with_resets(envs: Any) -> Iterator[None]:
+def with_resets(envs: Any) -> Iterator[Any]:
     """Reset all, and some, in the middle of episodes."""
     for masks in ([0, 1, 1, 0], [1, 0, 0, 0], None, [1, 1, 1, 1]):
         yield from play(envs, 2)
@@ -148,7 +148,12 @@ def run(
 
     def note(name: str) -> Any:
         trigger = arguments[name]
-        return lambda number: asked.append((name, number)) or trigger(number)
+
+        def noting(number: int) -> bool:
+            asked.append((name, number))
+            return bool(trigger(number))
+
+        return noting
 
     noting = {name: note(name) for name in arguments if "trigger" in name and arguments[name]}
     states = []

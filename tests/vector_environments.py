@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import random
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -97,7 +98,7 @@ class NativeEnv(VectorEnv[Any, Any, Any]):
 
 def numbered(*lengths: int, **arguments: Any) -> list[Callable[[], NumberedEnv]]:
     """Give what makes numbered environments with episodes of these lengths."""
-    return [lambda length=length: NumberedEnv(length, **arguments) for length in lengths]
+    return [functools.partial(NumberedEnv, length, **arguments) for length in lengths]
 
 
 def sync(

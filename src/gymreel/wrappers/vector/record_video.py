@@ -54,10 +54,11 @@ class RecordVideo(
     the others are seen as they are meanwhile. With ``layout="separate"`` each environment follows
     its own episodes, into ``{name_prefix}-env-{i}-episode-{k}``.
 
-    An episode of ``n`` steps gives ``n + 1`` frames, in every autoreset mode: in ``SAME_STEP`` the
-    last frame comes from the environments themselves in a ``SyncVectorEnv``, and from
-    ``gymreel.wrappers.KeepTerminalFrame`` around each environment in others. (In a grid that frame
-    stands in the place of the one after the reset, for environments that are not followed.)
+    An episode of ``n`` steps gives ``n + 1`` frames, in every autoreset mode (a grid one more for
+    each reset of others by hand, as in Gymnasium). In ``SAME_STEP`` the last frame comes from the
+    environments themselves in a ``SyncVectorEnv``, and from ``gymreel.wrappers.KeepTerminalFrame``
+    around each environment in others. In a grid it stands in the place of the one after the reset,
+    for environments that are not followed.
 
     Each file has an encoder of its own while it is being recorded, so with ``layout="separate"``
     memory grows with the number of environments: choose some with ``envs`` where they are many.

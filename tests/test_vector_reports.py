@@ -1,0 +1,285 @@
+"""Episodes of vector environments as the log, the trackers, keep and on_saved are told of them."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+import pytest
+from environments import NumberedEnv
+from gymnasium.vector import AsyncVectorEnv, AutoresetMode, SyncVectorEnv
+from gymnasium.wrappers.vector import DictInfoToList
+from vector_environments import MODE_NAMES, MODES, NativeEnv, act, numbers_by_file, play, sync
+from video_reader import names_in
+
+from gymreel import CallbackError, Episode, keep, read_episodes
+from gymreel.trackers import Tracker
+from gymreel.triggers import always, at, never
+from gymreel.wrappers import KeepTerminalFrame, RecordEpisodeStatistics
+from gymreel.wrappers.vector import RecordEpisodeStatistics as VectorStatistics
+from gymreel.wrappers.vector import RecordVideo
+from gymreel.wrappers.vector._episode_arrays import info_of
+
+
+class Telling(NumberedEnv):
+    """Says in its infos which environment and step it is."""
+
+    def __init__(self, number: int, length: int) -> None:
+        super().__init__(length)
+        self._number = number
+
+    def step(self, action: int) -> tuple[int, float, bool, bool, dict[str, Any]]:
+        observation, _, terminated, _, _ = super().step(action)
+        info: dict[str, Any] = {
+            "number": self._number,
+            "score": np.float32(self._number + 0.5),
+            "position": np.array([self._number, observation]),
+            "nested": {"step": observation, "deep": {"is_last": terminated}},
+            "name": f"environment {self._number}",
+        }
+        if terminated:
+            info["is_success"] = self._number % 2 == 0
+        if self._number == 1:
+            info["only here"] = 1
+        return observation, float(self._number), False, terminated, info
+
+
+def telling(*lengths: int) -> list[Any]:
+    return [functools.partial(Telling, i, length) for i, length in enumerate(lengths)]
+
+
+def kept(number: int, length: int) -> Any:
+    return KeepTerminalFrame(Telling(number, length))
+
+
+class Noting(Tracker):
+    """Notes what it is told."""
+
+    def __init__(self) -> None:
+        self.episodes: list[Episode] = []
+        self.videos: list[Episode] = []
+
+    def log_episode(self, episode: Episode) -> None:
+        self.episodes.append(episode)
+
+    def log_video(self, episode: Episode) -> None:
+        self.videos.append(episode)
+
+
+@pytest.mark.parametrize("layout", ["grid", "separate"])
+@pytest.mark.parametrize("make", [SyncVectorEnv, AsyncVectorEnv])
+@pytest.mark.parametrize("mode", MODES, ids=MODE_NAMES)
+def test_infos_are_each_environments_own(
+    tmp_path: Path, mode: AutoresetMode, make: Any, layout: Any
+) -> None:
+    noting = Noting()
+    saved: list[Episode] = []
+    fns = [functools.partial(kept, i, length) for i, length in enumerate((2, 3, 2))]
+    envs = RecordVideo(
+        make(fns, autoreset_mode=mode),
+        tmp_path / "v",
+        episode_trigger=always,
+        layout=layout,
+        trackers=[noting],
+        on_saved=saved.append,
+    )
+    for _ in play(envs, 6):
+        pass
+    envs.close()
+    ended = [episode for episode in noting.episodes if episode.truncated]
+    assert len(ended) >= 5
+    for episode in ended:
+        i = episode.env_index
+        assert episode.return_ == i * episode.length
+        assert episode.length == (2, 3, 2)[i]
+        info = dict(episode.info)
+        position = info.pop("position")
+        assert position[0] == i
+        assert info.pop("nested") == {"step": position[1], "deep": {"is_last": True}}
+        assert info.pop("name") == f"environment {i}"
+        assert info.pop("only here", 0) == (i == 1)
+        assert info == {"number": i, "score": i + 0.5, "is_success": i % 2 == 0}
+    for episode in saved:
+        assert episode.path is not None
+        assert episode.num_bytes == episode.path.stat().st_size
+        if episode.truncated:
+            assert episode.info["is_success"] == (episode.env_index % 2 == 0)
+            if layout == "separate" or mode is not AutoresetMode.DISABLED:
+                # A grid shows each reset of others as well, as Gymnasium's does.
+                assert episode.num_frames == episode.length + 1
+    assert {episode.env_index for episode in saved} == ({0} if layout == "grid" else {0, 1, 2})
+    assert [(e.index, e.env_index) for e in noting.videos] == [
+        (e.index, e.env_index) for e in saved
+    ]
+
+
+@pytest.mark.parametrize("mode", MODES, ids=MODE_NAMES)
+def test_the_log_has_every_episode_of_every_environment(
+    tmp_path: Path, mode: AutoresetMode
+) -> None:
+    class Single(NumberedEnv):
+        pass
+
+    fns = [lambda length=length: RecordEpisodeStatistics(Single(length)) for length in (2, 3, 4)]
+    envs = RecordVideo(
+        VectorStatistics(SyncVectorEnv(fns, autoreset_mode=mode), stats_key="vector"),
+        tmp_path / "v",
+        episode_trigger=never,
+    )
+    envs.reset(seed=10)
+    for _ in range(13):
+        dones, _ = act(envs)
+        if mode is AutoresetMode.DISABLED and dones.any():
+            envs.reset(options={"reset_mask": dones}, seed=[None, 5, None])
+    envs.close()
+    log = read_episodes(tmp_path / "v")
+    for i, length in enumerate((2, 3, 4)):
+        mine = [episode for episode in log if episode.env_index == i]
+        assert [episode.index for episode in mine] == list(range(len(mine)))
+        assert {episode.environment for episode in mine} == {"Single"}
+        complete = [episode for episode in mine if episode.terminated]
+        assert len(complete) >= 2
+        for episode in complete:
+            assert episode.length == episode.return_ == episode.info["episode"]["l"] == length
+        assert mine[0].seed == 10 + i
+        later = {episode.seed for episode in mine[1:]}
+        assert later == ({5} if mode is AutoresetMode.DISABLED and i == 1 else {None})
+    steps = [episode.step for episode in log]
+    assert steps == sorted(steps)
+    assert steps[-1] == 13 * 3
+
+
+def test_the_environment_is_named(tmp_path: Path) -> None:
+    by_id = gym.make_vec("CartPole-v1", 2, "sync", render_mode="rgb_array")
+    by_hand = SyncVectorEnv([lambda: gym.make("CartPole-v1", render_mode="rgb_array")])
+    native = gym.make_vec(
+        "CartPole-v1", 2, vectorization_mode="vector_entry_point", render_mode="rgb_array"
+    )
+    for number, base in enumerate((by_id, by_hand, native)):
+        folder = tmp_path / f"{number}"
+        envs: Any = RecordVideo(base, folder, episode_trigger=never)
+        envs.reset()
+        act(envs)
+        envs.close()
+        assert {episode.environment for episode in read_episodes(folder)} == {"CartPole-v1"}
+    envs = RecordVideo(NativeEnv((2, 2)), tmp_path / "n", episode_trigger=never)
+    envs.reset()
+    act(envs)
+    envs.close()
+    assert {episode.environment for episode in read_episodes(tmp_path / "n")} == {"NativeEnv"}
+
+
+@pytest.mark.parametrize(
+    ("policy", "expected"),
+    [
+        (keep.best(2), [(2, 0), (2, 1)]),
+        (keep.failures() & (lambda episode: episode.index < 2), [(1, 0), (1, 1)]),
+        (lambda episode: episode.truncated and episode.env_index == 0, [(0, 0), (0, 1), (0, 2)]),
+    ],
+)
+def test_keep_decides_over_all_environments(
+    tmp_path: Path, policy: Any, expected: list[tuple[int, int]]
+) -> None:
+    envs = RecordVideo(
+        SyncVectorEnv(telling(2, 3, 4), autoreset_mode=AutoresetMode.SAME_STEP),
+        tmp_path / "v",
+        episode_trigger=at(range(3)),
+        layout="separate",
+        keep=(lambda episode: episode.truncated) & policy if not callable(policy) else policy,
+    )
+    for _ in play(envs, 8):
+        pass
+    envs.close()
+    names = [f"rl-video-env-{i}-episode-{k}.mp4" for i, k in expected]
+    assert names_in(tmp_path / "v") == names
+
+
+@pytest.mark.parametrize("on_error", ["warn", "raise"])
+@pytest.mark.parametrize("argument", ["keep", "on_saved"])
+def test_functions_that_raise_are_named_and_the_videos_stay(
+    tmp_path: Path, argument: str, on_error: Any
+) -> None:
+    def fail(episode: Episode) -> bool:
+        if episode.env_index == 1:
+            raise LookupError("lost")
+        return True
+
+    arguments: dict[str, Any] = {argument: fail}
+    envs = RecordVideo(
+        sync(2, 2), tmp_path / "v", layout="separate", on_error=on_error, **arguments
+    )
+    for _ in play(envs, 2):
+        pass
+    message = rf"{argument} raised LookupError for episode 0 of environment 1"
+    if on_error == "raise":
+        with pytest.raises(CallbackError, match=message):
+            envs.close()
+    else:
+        with pytest.warns(UserWarning, match=message) as caught:
+            envs.close()
+        assert len(caught) == 1
+    assert list(numbers_by_file(tmp_path / "v").values()) == [[0, 1, 2], [0, 1, 2]]
+
+
+def test_infos_in_a_list_are_understood(tmp_path: Path) -> None:
+    noting = Noting()
+    base = DictInfoToList(SyncVectorEnv(telling(2, 3)))
+    envs = RecordVideo(base, tmp_path / "v", episode_trigger=never, trackers=[noting])
+    for _ in play(envs, 3):
+        pass
+    envs.close()
+    assert [episode.info["number"] for episode in noting.episodes] == [0, 1]
+
+
+def test_infos_of_any_shape_are_taken_apart() -> None:
+    frames = np.zeros((2, 4, 4, 3), np.uint8)
+    reused = np.array([[1, 2], [3, 4]])
+    infos: dict[Any, Any] = {
+        "a": np.array([1, 2]),
+        "_a": np.array([True, False]),
+        "b": [5, 6],
+        "_c": np.array([7, 8]),  # No mask: there is no "c".
+        "d": np.array(3),  # For nobody in particular.
+        "e": 4,
+        "_e": 5,
+        "f": {"g": np.array([9, 10]), "_g": np.array([False, True])},
+        "final_obs": frames,
+        "_final_obs": np.array([True, True]),
+        "final_info": {"a": frames},
+        "terminal_frame": frames,
+        "h": reused,
+        3: np.array([11, 12]),
+    }
+    first, second = (
+        {
+            key: value.tolist() if isinstance(value, np.ndarray) else value
+            for key, value in i.items()
+        }
+        for i in (info_of(infos, 0), info_of(infos, 1))
+    )
+    assert first == {"a": 1, "b": 5, "_c": 7, "f": {}, "h": [1, 2], 3: 11}
+    assert second == {"b": 6, "_c": 8, "f": {"g": 10}, "h": [3, 4], 3: 12}
+    taken = info_of(infos, 0)
+    reused[:] = 0
+    assert taken["h"].tolist() == [1, 2]
+    listed: Any = [{"a": 1, "final_obs": frames}, {}]
+    assert info_of(listed, 0) == {"a": 1}
+    assert info_of(listed, 5) == info_of(None, 0) == {}
+    assert isinstance(infos, Mapping)
+
+
+@pytest.mark.parametrize("layout", ["grid", "separate"])
+def test_a_log_that_is_closed_twice_has_each_once(tmp_path: Path, layout: Any) -> None:
+    envs = RecordVideo(sync(9, 2), tmp_path / "v", layout=layout)
+    for _ in play(envs, 2):
+        pass
+    assert not envs.has_autoreset
+    envs.close()
+    assert not envs.has_autoreset
+    envs.close()
+    told = [(e.env_index, e.length, e.terminated) for e in read_episodes(tmp_path / "v")]
+    assert told == [(1, 2, True), (0, 2, False)]
