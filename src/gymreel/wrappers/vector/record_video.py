@@ -66,6 +66,7 @@ class RecordVideo(
 
     Attributes:
         recording: Whether frames are being recorded, of any environment.
+        recorded_frames: Counts the frames of the grid; always empty with ``layout="separate"``.
         autoreset_mode: When the vector environment resets what has ended.
         episode_id: Number of the current episode of the first environment that is recorded.
         step_id: Number of the latest step, from 0; -1 before the first.
