@@ -307,7 +307,7 @@ class RecordVideo(
         return obs, rewards, terminations, truncations, infos
 
     def close(self, **kwargs: Any) -> None:
-        """End the recordings, close the environments, and wait for all files to be complete.
+        """End the recordings, wait for all files to be complete, and close the environments.
 
         Raises:
             GymreelError: A video failed and ``on_error`` is ``"raise"``.
@@ -320,9 +320,10 @@ class RecordVideo(
         finally:
             episodes.lengths[:] = 0  # They have been told of.
             try:
-                super().close(**kwargs)
-            finally:
+                # First: closing never comes back where a worker process has died.
                 self._settle_videos(wait=True)
+            finally:
+                super().close(**kwargs)
 
     def start_recording(self, video_name: str) -> None:
         """Start a recording; one that is in progress ends first.
