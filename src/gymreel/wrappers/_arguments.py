@@ -8,7 +8,6 @@ from numbers import Real
 from pathlib import Path
 from typing import Any
 
-import gymnasium as gym
 from gymnasium import logger
 
 from gymreel import __version__
@@ -20,7 +19,7 @@ __all__ = ["check_arguments", "make_video_folder", "video_metadata", "video_path
 
 
 def check_arguments(
-    env: gym.Env[Any, Any],
+    env: Any,
     video_length: float,
     suffix: str,
     on_error: str,
@@ -31,9 +30,10 @@ def check_arguments(
     Raises:
         ConfigError: An argument is wrong, or the render mode gives no images.
     """
-    if env.render_mode in (None, "human", "ansi"):
+    render_mode = getattr(env, "render_mode", None)
+    if render_mode in (None, "human", "ansi"):
         raise ConfigError(
-            f"env has render_mode={env.render_mode!r}, which gives no images to record; make it "
+            f"env has render_mode={render_mode!r}, which gives no images to record; make it "
             "with a render mode that does, such as rgb_array"
         )
     for name, trigger in triggers.items():
@@ -71,11 +71,12 @@ def video_path(folder: str, video_name: str, suffix: str) -> Path:
     return Path(path)
 
 
-def make_video_folder(folder: str) -> None:
+def make_video_folder(folder: str, *, warn_of_overwriting: bool = True) -> None:
     """Make the folder, or warn that it exists.
 
     Args:
         folder: An absolute path.
+        warn_of_overwriting: Whether that is worth a warning; interrupted recordings in it are.
 
     Raises:
         OutputError: The folder cannot be made.
@@ -90,6 +91,7 @@ def make_video_folder(folder: str) -> None:
                 f"{folder} holds {len(interrupted)} recording(s) that were interrupted ({names}"
                 f"{more}): gymreel.recover({folder!r}) makes videos of them.",
             )
+    if warn_of_overwriting and os.path.isdir(folder):
         # As an argument: the path may hold a per cent sign, and Gymnasium formats its own.
         logger.warn(
             "%s",

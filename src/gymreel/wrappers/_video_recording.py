@@ -56,6 +56,8 @@ class VideoRecording:
         on_error: Literal["warn", "raise"],
         writer_arguments: dict[str, Any],
         report_arguments: dict[str, Any],
+        *,
+        warn_of_overwriting: bool = True,
     ) -> None:
         """Check and keep the arguments, and make the folder.
 
@@ -96,11 +98,15 @@ class VideoRecording:
         self._recorded_frames = RecordedFrames()
         self._reports = EpisodeReports(Path(self.video_folder), **report_arguments)
         self._unfinished = UnfinishedVideos(self._reports)
-        environment = env.unwrapped
-        self._environment = environment.spec.id if environment.spec else type(environment).__name__
+        self._environment = self._name_environment(env)
 
         video_path(self.video_folder, f"{name_prefix}-episode-0", suffix)
-        make_video_folder(self.video_folder)
+        make_video_folder(self.video_folder, warn_of_overwriting=warn_of_overwriting)
+
+    def _name_environment(self, env: Any) -> str:
+        """Say what is recorded; subclasses override this for environments without a spec."""
+        environment = env.unwrapped
+        return str(environment.spec.id if environment.spec else type(environment).__name__)
 
     @property
     def frames_per_sec(self) -> float | Fraction:

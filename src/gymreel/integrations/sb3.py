@@ -1,0 +1,333 @@
+"""Videos of Stable-Baselines3's vector environments, encoded while training goes on."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable, Mapping, Sequence
+from fractions import Fraction
+from typing import Any, Literal
+
+import numpy as np
+
+from gymreel import _core, grid
+from gymreel.config import DEFAULT_MAX_PENDING_BYTES
+from gymreel.episodes import Episode
+from gymreel.errors import ConfigError, FrameTypeError, GymreelError
+from gymreel.integrations._missing import missing
+from gymreel.keep import KeepPolicy
+from gymreel.trackers import Tracker
+from gymreel.wrappers._episode_totals import EpisodeTotals, add_reward
+from gymreel.wrappers._recorded_frames import NotRecordingError
+from gymreel.wrappers._video_recording import VideoRecording
+from gymreel.wrappers.vector._arguments import check_aspect_ratio
+
+try:
+    # Not from the package: that may be half imported when gymreel.patch() brings this in.
+    from stable_baselines3.common.vec_env.base_vec_env import VecEnv, VecEnvWrapper
+    from stable_baselines3.common.vec_env.dummy_vec_env import DummyVecEnv
+    from stable_baselines3.common.vec_env.subproc_vec_env import SubprocVecEnv
+except ImportError as error:
+    raise missing("Stable-Baselines3", "sb3", error) from error
+
+__all__ = ["RenderModeError", "VecVideoRecorder"]
+
+
+class RenderModeError(ConfigError, AssertionError):
+    """A render mode without images; an ``AssertionError``, as Stable-Baselines3 raises."""
+
+
+class VecVideoRecorder(VideoRecording, VecEnvWrapper):
+    """Records stretches of steps of a vector environment, all of its environments in one picture.
+
+    A drop-in for ``stable_baselines3.common.vec_env.VecVideoRecorder`` (behaviour as of
+    Stable-Baselines3 2.9): the same arguments, file names, frames and methods to override. Frames
+    go to background threads as they are rendered, each environment's straight to its place in the
+    picture, so that no clip builds up in memory and no step waits for an encoder that keeps up;
+    :meth:`close` waits until every file is complete.
+
+    A clip begins at a reset or a step for which ``record_video_trigger`` says so, ends once it has
+    more than ``video_length`` frames, and is called
+    ``{name_prefix}-step-{begin}-to-step-{begin + video_length}`` even if :meth:`close` cuts it
+    short.
+
+    Attributes:
+        recording: Whether frames are being recorded.
+        step_id: Steps so far, each of all environments.
+        video_name: Of the latest clip, with suffix.
+        video_path: Where that goes.
+        frames_per_sec: Frames per second of the next clip.
+
+    Differences from Stable-Baselines3: ``recorded_frames`` counts the frames and holds none.
+    Environments of different sizes are padded. A reset that begins a clip while another is being
+    recorded does not overwrite that one. Nothing is printed, unless ``disable_logger`` is False.
+    Where a wrapper below overrides ``render``, that is what is recorded, as there. moviepy is not
+    needed.
+    """
+
+    def __init__(  # Stable-Baselines3's order.
+        self,
+        venv: VecEnv,
+        video_folder: str | os.PathLike[str],
+        record_video_trigger: Callable[[int], bool],
+        video_length: int = 200,
+        name_prefix: str = "rl-video",
+        *,
+        video_aspect_ratio: tuple[int, int] | None = None,
+        fps: float | Fraction | None = None,
+        disable_logger: bool = True,
+        codec: str = "auto",
+        preset: str | None = None,
+        crf: float | None = None,
+        pixel_format: str = "yuv420p",
+        options: Mapping[str, str] | None = None,
+        suffix: str = ".mp4",
+        copy: bool | Literal["auto"] = "auto",
+        max_pending_bytes: int = DEFAULT_MAX_PENDING_BYTES,
+        on_full: Literal["block", "drop"] = "block",
+        on_error: Literal["warn", "raise"] = "warn",
+        keep: KeepPolicy | Callable[[Episode], bool] | None = None,
+        on_saved: Callable[[Episode], object] | None = None,
+        trackers: Sequence[Tracker] | None = None,
+    ) -> None:
+        """Wrap a vector environment.
+
+        Args:
+            venv: Its environments have the render mode ``rgb_array``.
+            video_folder: Where the videos go; made if it does not exist.
+            record_video_trigger: Asked with the number of steps so far whether to begin a clip.
+            video_length: A clip has one frame more than this.
+            name_prefix: The beginning of the file names.
+            video_aspect_ratio: What shape the picture should come near to; None for as many rows as
+                columns or one more, as Stable-Baselines3 has it.
+            fps: Frames per second; None for the environments' ``render_fps``, or 30 without that.
+            disable_logger: False prints a line for each file that is complete.
+            codec: An encoder's name, or ``"auto"`` for the best one for the container.
+            preset: The encoder's speed, as it names them.
+            crf: The encoder's constant quality; lower is better.
+            pixel_format: How the video stores colours, as FFmpeg names it.
+            options: More options for the encoder, as FFmpeg names them.
+            suffix: The end of the file names, which selects the container.
+            copy: Whether to copy each frame; ``"auto"`` copies those that somebody can still reach.
+            max_pending_bytes: Memory for frames that wait for the encoder.
+            on_full: Whether a frame over that limit waits (``"block"``) or is left out
+                (``"drop"``).
+            on_error: What to do about a video that fails: warn of it once, or ``"raise"``, from the
+                ``step`` or ``reset`` that captured the frame, or for a file completing in the
+                background from the next ``step_async`` or ``reset`` before the environments see it.
+            keep: Which clips stay, decided when they are complete: ``gymreel.keep.last`` and
+                ``disk_budget`` are made for that. The ``Episode`` is the one of the first
+                environment in which the clip ended, as far as that had come.
+            on_saved: Called with that ``Episode`` for each clip that is complete and stays.
+            trackers: Who else is told of the clips; of episodes Stable-Baselines3 tells itself.
+
+        Raises:
+            ConfigError: An argument is wrong, or the render mode is not ``rgb_array``.
+            OutputError: The folder cannot be made.
+        """
+        VecEnvWrapper.__init__(self, venv)
+        self.env = venv
+        base = _innermost(venv)
+        if isinstance(base, (DummyVecEnv, SubprocVecEnv)):
+            metadata = base.get_attr("metadata")[0]
+        else:
+            metadata = base.metadata
+        self.env.metadata = metadata
+        if venv.render_mode != "rgb_array":
+            raise RenderModeError(
+                f"The render_mode must be 'rgb_array', not {venv.render_mode!r}: make the "
+                "environments with that"
+            )
+        if not callable(record_video_trigger):
+            raise ConfigError(
+                f"record_video_trigger={record_video_trigger!r} must be a function of a number"
+            )
+        self.record_video_trigger = record_video_trigger
+        self._set_up(
+            venv,
+            video_folder,
+            None,
+            record_video_trigger,
+            video_length,
+            name_prefix,
+            fps,
+            disable_logger,
+            None,
+            suffix,
+            on_error,
+            {
+                "codec": codec,
+                "preset": preset,
+                "crf": crf,
+                "pixel_format": pixel_format,
+                "options": options,
+                "copy": copy,
+                "max_pending_bytes": max_pending_bytes,
+                "on_full": on_full,
+            },
+            {"keep": keep, "on_saved": on_saved, "episode_log": False, "trackers": trackers},
+            warn_of_overwriting=False,
+        )
+        self.video_length = video_length
+        self.step_id = 0
+        self._totals = EpisodeTotals()
+        self._gives_images = _renders_plainly(venv)
+        self._aspect_ratio = None
+        if video_aspect_ratio is not None:
+            self._aspect_ratio = check_aspect_ratio(video_aspect_ratio)
+        self._num_columns = 0
+
+    def reset(self) -> Any:
+        """Reset the environments; a clip may begin here.
+
+        Raises:
+            GymreelError: A video failed and ``on_error`` is ``"raise"``.
+        """
+        self._settle_videos()
+        obs = self.venv.reset()
+        self._totals = EpisodeTotals(self._totals.index + 1)
+        if self._video_enabled():
+            self._start_video_recorder()
+        return obs
+
+    def step_async(self, actions: np.ndarray) -> None:
+        """Begin a step.
+
+        Raises:
+            GymreelError: A video that was completing failed and ``on_error`` is ``"raise"``.
+        """
+        if len(self._unfinished) > self.recording:  # Others than the one being recorded.
+            self._settle_videos()
+        self.venv.step_async(actions)
+
+    def step_wait(self) -> Any:
+        """End the step, and record a frame if :attr:`recording`.
+
+        Raises:
+            GymreelError: The recording failed and ``on_error`` is ``"raise"``; the environments
+                have taken the step.
+        """
+        obs, rewards, dones, infos = self.venv.step_wait()
+        self.step_id += 1
+        totals = self._totals
+        totals.length += 1
+        totals.return_ = add_reward(totals.return_, rewards[0])
+        if dones[0]:
+            totals.info = infos[0]
+            totals.truncated = bool(infos[0].get("TimeLimit.truncated", False))
+            totals.terminated = not totals.truncated
+        if self.recording:
+            self._recorded_frames.add_step(rewards[0])
+            self._capture_frame()
+            if self.recording and len(self.recorded_frames) > self.video_length:
+                self._stop_recording()
+        elif self._video_enabled():
+            self._start_video_recorder()
+        if dones[0]:  # The environment is in its next episode already.
+            self._totals = EpisodeTotals(totals.index + 1)
+        return obs, rewards, dones, infos
+
+    def close(self) -> None:
+        """End the recording, close the environments, and wait for all files to be complete.
+
+        Raises:
+            GymreelError: A video failed and ``on_error`` is ``"raise"``.
+        """
+        try:
+            if self.recording:
+                self._stop_recording()
+        finally:
+            try:
+                VecEnvWrapper.close(self)
+            finally:
+                self._settle_videos(wait=True)
+
+    def _video_enabled(self) -> bool:
+        return bool(self.record_video_trigger(self.step_id))
+
+    def _start_video_recorder(self) -> None:
+        """Begin a clip under the name of this step, with its first frame."""
+        name = f"{self.name_prefix}-step-{self.step_id}-to-step-{self.step_id + self.video_length}"
+        self.video_name = f"{name}{self._suffix}"
+        self.video_path = os.path.join(self.video_folder, self.video_name)
+        self._start_recording()
+        if self.recording:
+            self._capture_frame()
+
+    def _start_recording(self) -> None:
+        """Begin a recording into :attr:`video_path`; one that is in progress ends first."""
+        self.start_recording(self.video_name.removesuffix(self._suffix))
+
+    def _stop_recording(self) -> None:
+        """End the recording; its file is completed in the background."""
+        self.stop_recording()
+
+    def _capture_frame(self) -> None:
+        """Render all environments into a frame of the video; subclasses override this."""
+        if not self.recording:
+            raise NotRecordingError("cannot capture a frame: nothing is being recorded")
+        # In a list that nothing else leads to, so that the writer may borrow the memory.
+        holder: list[Any] = list(self.env.get_images()) if self._gives_images else []
+        if not self._gives_images:
+            holder.append(self.env.render())
+        try:
+            frames = self._recorded_frames
+            for kind in {type(frame) for frame in holder} - {np.ndarray}:
+                raise FrameTypeError(
+                    "expected type of frame returned by render to be a numpy array, got instead "
+                    f"{kind}"
+                )
+            if len(holder) == 1:
+                frames.num_frames += frames.write_from(holder)
+            else:
+                assert frames.writer is not None
+                if self._num_columns == 0:
+                    self._num_columns = self._choose_columns(holder)
+                frames.num_frames += frames.writer.write_tiles_from(holder, self._num_columns)
+        except GymreelError as error:
+            self._fail_recording(error)
+
+    def _choose_columns(self, tiles: list[Any]) -> int:
+        count = len(tiles)
+        if self._aspect_ratio is None:
+            return math.ceil(count / math.ceil(math.sqrt(count)))
+        width, height = grid.cell_size(_core.tile_sizes(tiles))
+        return grid.arrange(count, width, height, self._aspect_ratio)[0]
+
+    def _current_episode(self) -> Episode:
+        totals = self._totals
+        return Episode(
+            index=totals.index,
+            environment=self._environment,
+            return_=totals.return_,
+            length=totals.length,
+            terminated=totals.terminated,
+            truncated=totals.truncated,
+            info=totals.info,
+            step=self.step_id * self.num_envs,
+            name_prefix=self.name_prefix,
+            path=self._video_of_recording(),
+        )
+
+    def _name_environment(self, env: Any) -> str:
+        base = _innermost(env)
+        # Only where that is at hand: asking a process for it can fail, and take the process along.
+        first = next(iter(getattr(base, "envs", ())), None)
+        spec = getattr(first, "spec", None)
+        return str(spec.id if spec is not None else type(base).__name__)
+
+
+def _innermost(venv: VecEnv) -> VecEnv:
+    while isinstance(venv, VecEnvWrapper):
+        venv = venv.venv
+    return venv
+
+
+def _renders_plainly(venv: VecEnv) -> bool:
+    """Say whether ``render()`` does no more than put the environments' pictures together."""
+    while isinstance(venv, VecEnvWrapper):
+        if type(venv).render is not VecEnvWrapper.render:
+            return False
+        venv = venv.venv
+    gives_images = type(venv).get_images is not VecEnv.get_images
+    return gives_images and type(venv).render in (VecEnv.render, DummyVecEnv.render)
