@@ -58,7 +58,7 @@ demo: system-demo $(STAMPS)/build
 	@find "$(CURDIR)/demo" -name '*.mp4' | sort | sed 's/^/    /'
 
 # pytest comes last: its closing line is what the log ends with.
-test: system-test $(STAMPS)/packages-test $(STAMPS)/build-development
+test: system-test $(STAMPS)/packages-test $(STAMPS)/packages-sb3 $(STAMPS)/build-development
 	@echo "==> C++ tests"
 	@$(VENV)/bin/ctest --test-dir $(BUILD_DIR) --output-on-failure --no-tests=error
 	@echo "==> Types and style"
@@ -119,6 +119,12 @@ $(STAMPS)/packages-test: pyproject.toml $(STAMPS)/made-for
 	@echo "==> Python packages: test"
 	@$(PIP) --group build --group test
 	@touch $@ $(STAMPS)/packages-build
+
+# Apart from the others: not where it would take gigabytes, and without it the tests that need it are skipped.
+$(STAMPS)/packages-sb3: pyproject.toml tools/install_sb3.sh $(STAMPS)/packages-test
+	@echo "==> Python packages: Stable-Baselines3"
+	@if tools/install_sb3.sh; then touch $@; \
+	    else echo "    that failed: the tests with Stable-Baselines3 will be skipped"; fi
 
 $(STAMPS)/packages-dev: pyproject.toml $(STAMPS)/made-for
 	@echo "==> Python packages: dev"

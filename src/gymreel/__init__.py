@@ -36,6 +36,7 @@ from gymreel.errors import (
     WriterClosedError,
 )
 from gymreel.notebook import VideoGallery, show
+from gymreel.patching import patch, unpatch
 from gymreel.recovery import RecoveredRecording, recover
 from gymreel.settings import (
     get_num_threads,
@@ -73,6 +74,7 @@ __all__ = [
     "encode",
     "get_num_threads",
     "keep",
+    "patch",
     "read_episodes",
     "recover",
     "set_max_pending_bytes",
@@ -80,4 +82,5 @@ __all__ = [
     "set_priority",
     "show",
     "triggers",
+    "unpatch",
 ]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -256,6 +258,14 @@ class VecVideoRecorder(VideoRecording, VecEnvWrapper):
 
     def _start_recording(self) -> None:
         """Begin a recording into :attr:`video_path`; one that is in progress ends first."""
+        before = self._recorded_frames.writer
+        if before is not None and before.path == Path(self.video_path):
+            # Two resets without a step between them, the user's and that of ``learn()``. The few
+            # frames since the first give way, and must not take the place of this clip later.
+            self._stop_recording()
+            self._unfinished.forget(before)
+            with contextlib.suppress(GymreelError):
+                before.close()
         self.start_recording(self.video_name.removesuffix(self._suffix))
 
     def _stop_recording(self) -> None:

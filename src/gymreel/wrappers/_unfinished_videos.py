@@ -40,6 +40,10 @@ class UnfinishedVideos:
         if writer in self._videos:
             self._videos[writer] = episode
 
+    def forget(self, writer: VideoWriter) -> None:
+        """Say nothing more of a video, as another one takes its place."""
+        self._videos.pop(writer, None)
+
     def report(
         self,
         *,

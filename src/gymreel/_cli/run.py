@@ -1,0 +1,113 @@
+"""``python -m gymreel run``: a script as it stands, with gymreel's recorders in it."""
+
+from __future__ import annotations
+
+import argparse
+import builtins
+import io
+import os
+import runpy
+import sys
+from collections.abc import Sequence
+from types import ModuleType, TracebackType
+from typing import Any
+
+from gymreel.patching import patch
+
+__all__ = ["add_parser", "split"]
+
+
+def add_parser(commands: Any) -> None:
+    """Describe the command.
+
+    Args:
+        commands: What ``argparse`` gives for adding it to.
+    """
+    parser = commands.add_parser(
+        "run",
+        help="run a script, with gymreel's recorders in the place of Gymnasium's",
+        description="Runs a script or module as python does, with gymreel's recorders in the place "
+        "of those of Gymnasium and Stable-Baselines3, see gymreel.patch().",
+        usage="python -m gymreel run [-h] (SCRIPT | -m MODULE) [ARGUMENT ...]",
+    )
+    parser.add_argument("-m", dest="module", metavar="MODULE", help="a module to run as a script")
+    parser.add_argument("script", nargs="?", metavar="SCRIPT", help="a file, or a folder or zip")
+    parser.set_defaults(function=_run, parser=parser)
+
+
+def split(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Separate the program's own arguments from those of the script that it is to run."""
+    if list(arguments[:1]) != ["run"]:
+        return list(arguments), []
+    end = 3 if list(arguments[1:2]) == ["-m"] else 2
+    return list(arguments[:end]), list(arguments[end:])
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    if arguments.module is None and arguments.script is None:
+        arguments.parser.error("a script is needed, or -m and a module")
+    _hide_own_frames()
+    if arguments.module is not None:
+        patch()
+        sys.argv = [arguments.module, *arguments.rest]
+        # Where ``python -m`` looks first, and has put it already: the current folder.
+        runpy.run_module(arguments.module, run_name="__main__", alter_sys=True)
+        return 0
+    script = arguments.script
+    if not os.path.exists(script):
+        arguments.parser.error(f"can't open file {os.path.abspath(script)!r}: no such file")
+    patch()
+    sys.argv = [script, *arguments.rest]
+    # With -P, neither python nor this looks for modules beside the script.
+    has_folder = not getattr(sys.flags, "safe_path", False)
+    if os.path.isfile(script) and not _is_archive(script):
+        if has_folder:
+            sys.path[0] = os.path.dirname(os.path.realpath(script))
+        _run_file(os.path.abspath(script))
+    else:
+        if has_folder:
+            del sys.path[0]  # runpy puts the folder or archive there.
+        runpy.run_path(script, run_name="__main__")
+    return 0
+
+
+def _run_file(script: str) -> None:
+    """Run a file as ``__main__``, which stays until the interpreter exits.
+
+    ``runpy.run_path`` would take the module away at the end of the script, before what its threads
+    and its exit functions do.
+    """
+    main = ModuleType("__main__")
+    main.__dict__.update(__file__=script, __builtins__=builtins)
+    sys.modules["__main__"] = main
+    with io.open_code(script) as file:
+        code = compile(file.read(), script, "exec", dont_inherit=True)
+    exec(code, main.__dict__)
+
+
+def _is_archive(path: str) -> bool:
+    return any(_is_importable(hook, path) for hook in sys.path_hooks)
+
+
+def _is_importable(hook: Any, path: str) -> bool:
+    try:
+        hook(path)
+    except ImportError:
+        return False
+    return True
+
+
+def _hide_own_frames() -> None:
+    """Let a traceback begin in the script, as that of ``python script.py`` does."""
+    previous = sys.excepthook
+    main_file = os.path.join(os.path.dirname(os.path.dirname(__file__)), "__main__.py")
+    own = {__file__, main_file, runpy.__file__, "<frozen runpy>"}
+
+    def show(
+        kind: type[BaseException], error: BaseException, traceback: TracebackType | None
+    ) -> None:
+        while traceback is not None and traceback.tb_frame.f_code.co_filename in own:
+            traceback = traceback.tb_next
+        previous(kind, error.with_traceback(traceback), traceback)
+
+    sys.excepthook = show

@@ -1,0 +1,180 @@
+"""patch(): scripts that name Gymnasium's recorders get gymreel's, without a change to them."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.abc
+import importlib.machinery
+import sys
+import warnings
+from collections.abc import Callable, Sequence
+from types import ModuleType
+from typing import Any
+
+from gymreel.errors import GymreelWarning
+
+__all__ = ["patch", "unpatch"]
+
+_OURS = {
+    ("gymnasium.wrappers.rendering", "RecordVideo"): "gymreel.wrappers",
+    ("gymnasium.wrappers.common", "RecordEpisodeStatistics"): "gymreel.wrappers",
+    ("gymnasium.wrappers.vector.rendering", "RecordVideo"): "gymreel.wrappers.vector",
+    ("gymnasium.wrappers.vector.common", "RecordEpisodeStatistics"): "gymreel.wrappers.vector",
+}
+"""Where Gymnasium defines its recorders, and which modules have ours under the same names."""
+
+_SB3 = "stable_baselines3.common.vec_env.vec_video_recorder"
+
+_PATCHED = ("gymnasium", "stable_baselines3")
+
+_classes: list[tuple[Any, Any]] = []
+"""Which class was replaced by which."""
+
+_patches: list[tuple[Any, str, Any, Any]] = []
+"""Where: the module or class, the name in it, what stood there and what stands there now."""
+
+_MISSING = object()
+
+
+def patch() -> Callable[[], None]:
+    """Put gymreel's recorders in the place of Gymnasium's and Stable-Baselines3's.
+
+    From then on ``gymnasium.wrappers.RecordVideo`` and ``RecordEpisodeStatistics``, those of
+    ``gymnasium.wrappers.vector`` and ``stable_baselines3.common.vec_env.VecVideoRecorder`` are
+    gymreel's classes, under whichever name and in whichever module they were imported before.
+    Stable-Baselines3 is patched when it is imported, before or later. Calling this again changes
+    nothing.
+
+    Out of reach are classes held elsewhere than in a module's names, such as in a list or as a base
+    class, environments that exist already, and processes that are spawned and not forked: there
+    the module that the process imports must call this.
+
+    Returns:
+        :func:`unpatch`.
+    """
+    for (module_name, name), ours in _OURS.items():
+        try:
+            module = importlib.import_module(module_name)
+            original = getattr(module, name)
+        except (ImportError, AttributeError):  # An older Gymnasium without it.
+            continue
+        replacement = getattr(importlib.import_module(ours), name)
+        _let_wandb_pass(replacement)
+        _replace_everywhere(original, replacement)
+    sb3 = sys.modules.get(_SB3)
+    if sb3 is not None:
+        _patch_sb3(sb3)
+    elif _hook not in sys.meta_path:
+        sys.meta_path.insert(0, _hook)
+    return unpatch
+
+
+def unpatch() -> None:
+    """Undo :func:`patch`.
+
+    What others have imported from the patched modules meanwhile stays gymreel's.
+    """
+    if _hook in sys.meta_path:
+        sys.meta_path.remove(_hook)
+    for original, replacement in _classes:
+        for name, module in list(sys.modules.items()):
+            if name.partition(".")[0] in _PATCHED:
+                for key in _names_of(module, replacement):
+                    setattr(module, key, original)
+    _classes.clear()
+    while _patches:
+        owner, name, before, now = _patches.pop()
+        if vars(owner).get(name) is not now:
+            continue  # Somebody else has put something there since.
+        if before is _MISSING:
+            delattr(owner, name)
+        else:
+            setattr(owner, name, before)
+
+
+def _replace_everywhere(original: Any, replacement: Any) -> None:
+    """Replace a class in the names of all modules, also those that imported it before."""
+    if original is replacement:
+        return
+    _classes.append((original, replacement))
+    for module in list(sys.modules.values()):
+        for name in _names_of(module, original):
+            _set(module, name, replacement)
+
+
+def _names_of(module: object, value: object) -> list[str]:
+    """Return the names that a module has for an object."""
+    if not isinstance(module, ModuleType):  # Some put other things into sys.modules.
+        return []
+    return [name for name, entry in list(vars(module).items()) if entry is value]
+
+
+def _set(owner: Any, name: str, value: Any) -> None:
+    _patches.append((owner, name, vars(owner).get(name, _MISSING), value))
+    setattr(owner, name, value)
+
+
+def _let_wandb_pass(recorder: Any) -> None:
+    """Let the ``close`` pass that ``wandb.init(monitor_gym=True)`` puts into the class.
+
+    It closes as before and then asks for ``enabled``, to log a video of the path that recorders
+    had before Gymnasium 1.0.
+    """
+    if recorder.__name__ == "RecordVideo" and "enabled" not in vars(recorder):
+        _set(recorder, "enabled", False)
+
+
+def _patch_sb3(module: ModuleType) -> None:
+    """Replace Stable-Baselines3's recorder, whose module was just imported or long before."""
+    try:
+        ours = importlib.import_module("gymreel.integrations.sb3").VecVideoRecorder
+    except ImportError as error:
+        warnings.warn(
+            f"Stable-Baselines3's VecVideoRecorder stays as it is: {error}",
+            GymreelWarning,
+            stacklevel=2,
+        )
+        return
+    _replace_everywhere(module.VecVideoRecorder, ours)
+
+
+class _PatchingLoader(importlib.abc.Loader):
+    """Loads a module as its own loader does, and patches it."""
+
+    def __init__(self, loader: importlib.abc.Loader) -> None:
+        self._loader = loader
+
+    def create_module(self, spec: importlib.machinery.ModuleSpec) -> ModuleType | None:
+        return self._loader.create_module(spec)
+
+    def exec_module(self, module: ModuleType) -> None:
+        # The module must not tell who has loaded it: others ask its loader for its source.
+        module.__loader__ = self._loader
+        assert module.__spec__ is not None
+        module.__spec__.loader = self._loader
+        self._loader.exec_module(module)
+        _patch_sb3(module)
+
+
+class _Hook(importlib.abc.MetaPathFinder):
+    """Is asked for each import, and lets all pass but the one that it waits for."""
+
+    def find_spec(
+        self,
+        fullname: str,
+        path: Sequence[str] | None,
+        target: ModuleType | None = None,
+    ) -> importlib.machinery.ModuleSpec | None:
+        if fullname != _SB3:
+            return None
+        finders = [finder for finder in sys.meta_path if finder is not self]
+        for finder in finders:
+            spec = finder.find_spec(fullname, path, target)
+            if spec is not None:
+                if spec.loader is not None:
+                    spec.loader = _PatchingLoader(spec.loader)
+                return spec
+        return None
+
+
+_hook = _Hook()
