@@ -1,0 +1,212 @@
+"""patch(): Gymnasium's names lead to gymreel's recorders, and back."""
+
+from __future__ import annotations
+
+import importlib.util
+import inspect
+import sys
+import types
+from collections.abc import Iterator
+from pathlib import Path
+
+import gymnasium as gym
+import gymnasium.wrappers.common
+import gymnasium.wrappers.rendering
+import gymnasium.wrappers.vector
+import pytest
+from environments import NumberedEnv, run_episodes
+from subprocesses import run_python
+from video_reader import names_in, numbers_in
+
+import gymreel
+import gymreel.wrappers.vector
+
+needs_sb3 = pytest.mark.skipif(
+    importlib.util.find_spec("stable_baselines3") is None,
+    reason="Stable-Baselines3 is not installed: tools/install_sb3.sh, or make test, says why",
+)
+
+
+@pytest.fixture
+def patched() -> Iterator[None]:
+    gymreel.patch()
+    yield
+    gymreel.unpatch()
+
+
+def gymnasiums() -> list[type]:
+    return [
+        gym.wrappers.RecordVideo,
+        gym.wrappers.RecordEpisodeStatistics,
+        gym.wrappers.rendering.RecordVideo,
+        gym.wrappers.common.RecordEpisodeStatistics,
+        gym.wrappers.vector.RecordVideo,
+        gym.wrappers.vector.RecordEpisodeStatistics,
+    ]
+
+
+OURS = [
+    gymreel.wrappers.RecordVideo,
+    gymreel.wrappers.RecordEpisodeStatistics,
+    gymreel.wrappers.RecordVideo,
+    gymreel.wrappers.RecordEpisodeStatistics,
+    gymreel.wrappers.vector.RecordVideo,
+    gymreel.wrappers.vector.RecordEpisodeStatistics,
+]
+
+
+def test_every_name_changes_and_changes_back() -> None:
+    before, finders = gymnasiums(), list(sys.meta_path)
+    assert not set(before) & set(OURS)
+    undo = gymreel.patch()
+    try:
+        assert gymnasiums() == OURS
+        gymreel.patch()
+        assert gymnasiums() == OURS
+    finally:
+        undo()
+    assert gymnasiums() == before
+    assert sys.meta_path == finders
+    assert not hasattr(gymreel.wrappers.RecordVideo, "enabled")
+    gymreel.unpatch()
+    assert gymnasiums() == before
+
+
+def test_names_that_were_imported_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    theirs = gym.wrappers.RecordVideo
+    module = types.ModuleType("somebodys")
+    module.Recorder = theirs  # type: ignore[attr-defined]
+    module.changed = theirs  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "somebodys", module)
+    gymreel.patch()
+    assert module.Recorder is gymreel.wrappers.RecordVideo
+    module.changed = int  # type: ignore[attr-defined]
+    gymreel.unpatch()
+    assert module.Recorder is theirs
+    assert module.changed is int  # Not what unpatch() has to undo.
+
+
+@pytest.mark.usefixtures("patched")
+def test_gymnasiums_arguments_and_checks_work(tmp_path: Path) -> None:
+    env = gym.wrappers.RecordVideo(
+        NumberedEnv(3),
+        str(tmp_path / "videos"),
+        episode_trigger=lambda episode: episode == 1,
+        gc_trigger=lambda episode: True,
+        disable_logger=True,
+    )
+    wrapped = gym.wrappers.RecordEpisodeStatistics(env, buffer_length=2)
+    run_episodes(wrapped, 3)
+    wrapped.close()
+    assert isinstance(env, gym.wrappers.RecordVideo)
+    assert issubclass(gym.wrappers.RecordEpisodeStatistics, gym.Wrapper)
+    assert list(wrapped.length_queue) == [3, 3]
+    assert numbers_in(tmp_path / "videos" / "rl-video-episode-1.mp4") == [4, 5, 6, 7]
+
+
+def test_all_defaults_of_gymnasium_are_accepted(tmp_path: Path) -> None:
+    for theirs, ours in zip(gymnasiums(), OURS, strict=True):
+        parameters = inspect.signature(ours).parameters
+        assert inspect.signature(theirs).parameters.keys() <= parameters.keys()
+
+
+@pytest.mark.usefixtures("patched")
+def test_vector_environments(tmp_path: Path) -> None:
+    envs = gym.vector.SyncVectorEnv([lambda: NumberedEnv(3)] * 2)
+    recorder = gym.wrappers.vector.RecordVideo(envs, str(tmp_path / "videos"))
+    recorder.reset()
+    recorder.step(recorder.action_space.sample())
+    recorder.close()
+    assert names_in(tmp_path / "videos") == ["rl-video-episode-0.mp4"]
+
+
+@needs_sb3
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_stable_baselines3(tmp_path: Path, when: str) -> None:
+    script = """
+        import sys
+        import gymreel
+        sys.path.insert(0, ".")
+        from environments import NumberedEnv
+
+        if BEFORE:
+            import stable_baselines3.common.vec_env
+        gymreel.patch()
+        assert BEFORE or not any(name.startswith("stable_baselines3") for name in sys.modules)
+        from stable_baselines3.common.vec_env import DummyVecEnv, VecVideoRecorder
+        from stable_baselines3.common.vec_env import vec_video_recorder
+        from stable_baselines3.common.vec_env import is_vecenv_wrapped
+        from gymreel.integrations import sb3
+
+        assert VecVideoRecorder is vec_video_recorder.VecVideoRecorder is sb3.VecVideoRecorder
+        assert vec_video_recorder.__loader__ is vec_video_recorder.__spec__.loader
+        assert "moviepy" in open(vec_video_recorder.__file__).read()
+        env = VecVideoRecorder(
+            DummyVecEnv([NumberedEnv]), sys.argv[1], lambda step: step == 0, video_length=3
+        )
+        assert is_vecenv_wrapped(env, VecVideoRecorder)
+        env.reset()
+        for _ in range(4):
+            env.step([0])
+        env.close()
+        gymreel.unpatch()
+        import stable_baselines3.common.vec_env as vec_env
+        assert vec_env.VecVideoRecorder is vec_video_recorder.VecVideoRecorder
+        assert vec_env.VecVideoRecorder is not sb3.VecVideoRecorder
+        assert gymreel.patching._hook not in sys.meta_path
+        """
+    run_python(script.replace("BEFORE", str(when == "before")), tmp_path / "videos")
+    assert numbers_in(tmp_path / "videos" / "rl-video-step-0-to-step-3.mp4") == [0, 1, 2, 3]
+
+
+def test_a_stable_baselines3_that_cannot_be_patched_stays_as_it_is(tmp_path: Path) -> None:
+    package = tmp_path / "stable_baselines3" / "common" / "vec_env"
+    package.mkdir(parents=True)
+    for folder in (package, *package.parents[:2]):
+        (folder / "__init__.py").touch()
+    (package / "vec_video_recorder.py").write_text("class VecVideoRecorder: ...")
+    script = """
+        import sys, warnings
+        sys.path.insert(0, sys.argv[1])
+        import gymreel
+        gymreel.patch()
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            from stable_baselines3.common.vec_env.vec_video_recorder import VecVideoRecorder
+        assert VecVideoRecorder.__module__.startswith("stable_baselines3")
+        (warning,) = caught
+        assert issubclass(warning.category, gymreel.GymreelWarning)
+        assert "pip install 'gymreel[sb3]'" in str(warning.message)
+        """
+    run_python(script, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("module", "library", "extra"),
+    [("sb3", "stable_baselines3", "sb3"), ("pettingzoo", "pettingzoo", "pettingzoo")],
+)
+def test_a_missing_library_is_named(tmp_path: Path, module: str, library: str, extra: str) -> None:
+    script = f"""
+        import sys
+        sys.modules["{library}"] = None
+        import gymreel.integrations
+        try:
+            import gymreel.integrations.{module}
+        except ImportError as error:
+            assert "pip install 'gymreel[{extra}]'" in str(error), error
+        else:
+            raise AssertionError
+        """
+    run_python(script, tmp_path)
+
+
+def test_neither_gymreel_nor_patch_imports_more_than_they_must(tmp_path: Path) -> None:
+    script = """
+        import sys
+        import gymreel
+        assert "gymnasium" not in sys.modules
+        gymreel.patch()
+        for name in ("stable_baselines3", "torch", "pettingzoo", "wandb", "moviepy"):
+            assert name not in sys.modules, name
+        """
+    run_python(script, tmp_path)
