@@ -1,7 +1,9 @@
 """The tutorial's two scripts, and one of our own, run as they stand."""
+"""The examples, run as they stand; the first two are the tutorial's."""
 
 from __future__ import annotations
 
+import importlib.util
 import re
 import subprocess
 import sys
@@ -9,6 +11,8 @@ from pathlib import Path
 
 import pytest
 from video_reader import count_frames, names_in, probe
+
+from gymreel import read_episodes
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 
@@ -55,3 +59,40 @@ def test_training_shows_its_videos_in_tensorboard(tmp_path: Path) -> None:
     (events,) = (tmp_path / "runs" / "cartpole-search").iterdir()
     data = events.read_bytes()
     assert all((videos / name).read_bytes() in data for name in names)
+def test_vector_evaluation_records_the_same_number_of_episodes_of_each(tmp_path: Path) -> None:
+    output = _run("evaluate_vector.py", tmp_path)
+    lines = re.findall(r"Environment (\d): \[(.*), (.*)\]", output)
+    assert len(lines) == 4
+    videos = tmp_path / "cartpole-agents"
+    assert len(names_in(videos)) == 8
+    for env, *returns in lines:
+        for episode, return_ in enumerate(returns):
+            path = videos / f"eval-env-{env}-episode-{episode}.mp4"
+            assert count_frames(path) == float(return_) + 1
+
+
+@pytest.mark.skipif(
+    importlib.util.find_spec("stable_baselines3") is None,
+    reason="Stable-Baselines3 is not installed: tools/install_sb3.sh, or make test, says why",
+)
+def test_training_with_stable_baselines3_records_every_500_steps(tmp_path: Path) -> None:
+    output = _run("train_sb3.py", tmp_path)
+    expected = {f"ppo-step-{step}-to-step-{step + 200}.mp4" for step in (0, 500, 1000)}
+    videos = tmp_path / "cartpole-training"
+    assert set(names_in(videos)) == expected
+    counts = {name: count_frames(videos / name) for name in expected}
+    assert counts["ppo-step-0-to-step-200.mp4"] == counts["ppo-step-500-to-step-700.mp4"] == 201
+    assert counts["ppo-step-1000-to-step-1200.mp4"] == 25  # Training ends after 1024 steps.
+    for name, count in counts.items():
+        assert f"{name}: {count} frames" in output
+
+
+def test_pettingzoos_games_give_a_frame_for_each_move_and_step(tmp_path: Path) -> None:
+    output = _run("play_pettingzoo.py", tmp_path)
+    for folder, num_episodes in (("tictactoe", 3), ("pong", 1)):
+        episodes = read_episodes(tmp_path / folder)
+        assert len(episodes) == num_episodes
+        for episode in episodes:
+            assert episode.path is not None
+            assert count_frames(episode.path) == episode.length + 1
+            assert f"{Path(folder, episode.path.name)}: {episode.length} steps" in output

@@ -73,7 +73,7 @@ def test_every_name_changes_and_changes_back() -> None:
 
 
 def test_names_that_were_imported_before(monkeypatch: pytest.MonkeyPatch) -> None:
-    theirs = gym.wrappers.RecordVideo
+    theirs: object = gym.wrappers.RecordVideo
     module = types.ModuleType("somebodys")
     module.Recorder = theirs  # type: ignore[attr-defined]
     module.changed = theirs  # type: ignore[attr-defined]

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import copy as copy_object
 from fractions import Fraction
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -54,6 +54,11 @@ class RecordVideo(VideoRecording):
     """
 
     env: Any
+
+    if TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            """Let everything of the environment's be there, for which PettingZoo has no types."""
 
     def __new__(cls, env: Any = None, *_: Any, **__: Any) -> RecordVideo:
         """Choose the class for the kind of environment."""
