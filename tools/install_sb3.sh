@@ -1,5 +1,6 @@
 #!/bin/sh
-# Installs Stable-Baselines3 into .venv for its tests, where torch can be had without CUDA.
+# Installs Stable-Baselines3 into .venv for its tests, where torch can be had without CUDA. Fails where it does not, and
+# says why the tests will be skipped.
 #
 # The torch of the usual registry brings several gigabytes of CUDA to a Linux machine. A build for CPUs has "+cpu" in its
 # version; where pip finds those is for its configuration to say (PIP_EXTRA_INDEX_URL, PIP_FIND_LINKS, pip.conf).
@@ -21,8 +22,10 @@ fi
 if [ -z "$torch" ]; then
     echo "    pip finds no build of torch for CPUs: the tests with Stable-Baselines3 will be skipped."
     echo "    Name a registry that has them in PIP_EXTRA_INDEX_URL, or take any with GYMREEL_TORCH=torch."
-    exit 0
+    exit 1
 fi
 echo "    with $torch"
-$install "$torch"
-$install --group sb3
+if ! { $install "$torch" && $install --group sb3; }; then
+    echo "    pip could not install it: the tests with Stable-Baselines3 will be skipped."
+    exit 1
+fi
