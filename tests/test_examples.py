@@ -87,6 +87,10 @@ def test_training_with_stable_baselines3_records_every_500_steps(tmp_path: Path)
         assert f"{name}: {count} frames" in output
 
 
+@pytest.mark.skipif(
+    importlib.util.find_spec("pettingzoo") is None,
+    reason="PettingZoo is not installed: pip install pettingzoo",
+)
 def test_pettingzoos_games_give_a_frame_for_each_move_and_step(tmp_path: Path) -> None:
     output = _run("play_pettingzoo.py", tmp_path)
     for folder, num_episodes in (("tictactoe", 3), ("pong", 1)):
