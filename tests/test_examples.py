@@ -1,4 +1,3 @@
-"""The tutorial's two scripts, and one of our own, run as they stand."""
 """The examples, run as they stand; the first two are the tutorial's."""
 
 from __future__ import annotations
@@ -59,6 +58,8 @@ def test_training_shows_its_videos_in_tensorboard(tmp_path: Path) -> None:
     (events,) = (tmp_path / "runs" / "cartpole-search").iterdir()
     data = events.read_bytes()
     assert all((videos / name).read_bytes() in data for name in names)
+
+
 def test_vector_evaluation_records_the_same_number_of_episodes_of_each(tmp_path: Path) -> None:
     output = _run("evaluate_vector.py", tmp_path)
     lines = re.findall(r"Environment (\d): \[(.*), (.*)\]", output)

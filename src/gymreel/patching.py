@@ -59,7 +59,6 @@ def patch() -> Callable[[], None]:
         except (ImportError, AttributeError):  # An older Gymnasium without it.
             continue
         replacement = getattr(importlib.import_module(ours), name)
-        _let_wandb_pass(replacement)
         _replace_everywhere(original, replacement)
     sb3 = sys.modules.get(_SB3)
     if sb3 is not None:
@@ -112,16 +111,6 @@ def _names_of(module: object, value: object) -> list[str]:
 def _set(owner: Any, name: str, value: Any) -> None:
     _patches.append((owner, name, vars(owner).get(name, _MISSING), value))
     setattr(owner, name, value)
-
-
-def _let_wandb_pass(recorder: Any) -> None:
-    """Let the ``close`` pass that ``wandb.init(monitor_gym=True)`` puts into the class.
-
-    It closes as before and then asks for ``enabled``, to log a video of the path that recorders
-    had before Gymnasium 1.0.
-    """
-    if recorder.__name__ == "RecordVideo" and "enabled" not in vars(recorder):
-        _set(recorder, "enabled", False)
 
 
 def _patch_sb3(module: ModuleType) -> None:

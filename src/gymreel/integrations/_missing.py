@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from gymreel.errors import MissingPackageError
+
 __all__ = ["missing"]
 
 
-def missing(library: str, extra: str, error: ImportError) -> ImportError:
+def missing(library: str, extra: str, error: ImportError) -> MissingPackageError:
     """Make the error that names what to install.
 
     Args:
@@ -13,7 +15,7 @@ def missing(library: str, extra: str, error: ImportError) -> ImportError:
         extra: The extra of gymreel that brings it.
         error: What its import raised.
     """
-    return ImportError(
+    return MissingPackageError(
         f"gymreel.integrations.{extra} needs {library}, which could not be imported: "
         f"pip install 'gymreel[{extra}]'. The import said: {error}"
     )
