@@ -60,9 +60,15 @@ Engine& Engine::instance() {
     return *current.load(std::memory_order_relaxed);
 }
 
-void Engine::prepare_fork() { Encoder::opening().lock(); }
+void Engine::prepare_fork() {
+    Encoder::opening().lock();
+    TargetClaim::registry_lock().lock();
+}
 
-void Engine::end_fork() { Encoder::opening().unlock(); }
+void Engine::end_fork() {
+    TargetClaim::registry_lock().unlock();
+    Encoder::opening().unlock();
+}
 
 void Engine::start_over_after_fork() {
     fork_generation.fetch_add(1);

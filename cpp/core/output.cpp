@@ -175,8 +175,9 @@ int FileOutput::write_at(std::int64_t position, const std::uint8_t* buffer, int 
     return written;
 }
 
+void FileOutput::sync() { check_sync(sync_file(descriptor_) < 0 ? errno : 0, "sync the output file"); }
+
 void FileOutput::publish(const std::filesystem::path& target, Existing existing) {
-    check_sync(sync_file(descriptor_) < 0 ? errno : 0, "sync the output file");
     if (!open_files_can_be_renamed) close();
     std::filesystem::path new_path = target;  // Before anything is done: it may fail.
     std::error_code error;

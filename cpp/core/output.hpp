@@ -38,7 +38,8 @@ public:
 
     enum class Existing { replace, keep };
 
-    /// Makes the bytes last under the name `target`, and the name last; see FileOutput.
+    /// Make the bytes last, give them the name `target`, make the name last; see FileOutput.
+    virtual void sync() {}
     virtual void publish(const std::filesystem::path& /*target*/, Existing /*existing*/) {}
     virtual void settle() {}
 
@@ -80,10 +81,12 @@ public:
     const std::filesystem::path& path() const noexcept override { return path_; }
     std::filesystem::path take_path() noexcept override { return std::move(path_); }
 
-    /// Waits until the bytes are on the disk, and gives the file the name `target`.
+    /// Waits until the bytes are on the disk. Errors: Error (output): some file systems report a failed write only here.
+    void sync() override;
+
+    /// Gives the file the name `target`.
     ///
-    /// Errors: Error (output), the file then has its old name: some file systems report a failed write only here. EEXIST
-    /// where a file of that name is to be kept.
+    /// Errors: Error (output), the file then has its old name. EEXIST where a file of that name is to be kept.
     void publish(const std::filesystem::path& target, Existing existing) override;
 
     /// Waits until the name is on the disk, and what was done in the folder before, and closes the file.

@@ -27,7 +27,7 @@ std::unique_ptr<Output> RecordingFile::create_output(const char* suffix) const {
     return FileOutput::create_beside(config_.path, suffix);
 }
 
-void RecordingFile::finish(const Metadata& metadata) {
+void RecordingFile::finish(const Metadata& metadata, const TargetClaim& claim) {
     if (num_packets_ == 0) {
         muxer_.reset();
         output_->discard();
@@ -45,14 +45,19 @@ void RecordingFile::finish(const Metadata& metadata) {
             throw Error(ErrorKind::output, "read back the partial file",
                         "it holds " + std::to_string(num_copied) + " frames of " + std::to_string(num_packets_));
         }
-        complete->publish(config_.path, Output::Existing::replace);
+        complete->sync();
+        is_superseded_ = !claim.take_name([&] { complete->publish(config_.path, Output::Existing::replace); });
     } catch (...) {
         complete->discard();
         throw;
     }
     output_->discard();
     output_ = std::move(complete);
-    output_->settle();
+    if (is_superseded_) {
+        output_->discard();
+    } else {
+        output_->settle();
+    }
 }
 
 std::vector<std::uint8_t> RecordingFile::take_bytes() noexcept {

@@ -1,9 +1,11 @@
 #pragma once
 
 #include "muxer.hpp"
+#include "target_claim.hpp"
 
 #include <filesystem>
 #include <memory>
+#include <utility>
 #include <vector>
 
 namespace gymreel {
@@ -34,10 +36,11 @@ public:
     }
 
     /// Completes the recording. Without any packet there is nothing to complete: the file is removed, and one that has
-    /// the name already stays. Called at most once.
+    /// the name already stays. So does that of a recording of the same name which began later: it would have taken this
+    /// one's place. Called at most once.
     ///
-    /// `metadata`: what is known only now, beside the entries of the FileConfig.
-    void finish(const Metadata& metadata);
+    /// `metadata`: what is known only now, beside the entries of the FileConfig. `claim`: to its path.
+    void finish(const Metadata& metadata, const TargetClaim& claim);
 
     /// One for each frame.
     std::uint64_t num_packets() const noexcept { return num_packets_; }
@@ -45,7 +48,9 @@ public:
     /// Where the bytes are: the partial file until finish() has succeeded, then `config.path`.
     const std::filesystem::path& path() const noexcept { return output_->path(); }
 
-    std::filesystem::path take_path() noexcept { return output_->take_path(); }
+    std::filesystem::path take_path() noexcept {
+        return is_superseded_ ? std::move(config_.path) : output_->take_path();
+    }
 
     std::int64_t num_bytes() const noexcept { return output_->size(); }
 
@@ -61,6 +66,7 @@ private:
     std::unique_ptr<Output> output_;
     std::unique_ptr<Muxer> muxer_;
     std::uint64_t num_packets_ = 0;
+    bool is_superseded_ = false;  // Another recording has the name for good.
 };
 
 }  // namespace gymreel

@@ -71,7 +71,10 @@ RecoveredFile recover(FileOutput& leftover, const std::filesystem::path& target,
         complete = FileOutput::create_beside(name, ".complete");
         try {
             result = copy(leftover, *complete, muxer, end);
-            if (result.num_frames > 0) complete->publish(target, Output::Existing::keep);
+            if (result.num_frames > 0) {
+                complete->sync();
+                complete->publish(target, Output::Existing::keep);
+            }
         } catch (...) {
             complete->discard();
             throw;
@@ -79,6 +82,7 @@ RecoveredFile recover(FileOutput& leftover, const std::filesystem::path& target,
     }
     if (leftover.size() - end > (result.num_frames > 0 ? largest_cut : largest_header)) {
         result.damaged_path = FileOutput::create_beside(name, ".damaged")->path();
+        leftover.sync();
         leftover.publish(result.damaged_path, Output::Existing::replace);
         leftover.settle();
     } else {

@@ -287,7 +287,7 @@ void Stream::complete() noexcept {
         attempt([this] { encoder_->flush([this](AVPacket& packet) { file_->write(packet); }); });
     }
     // One without frames is finished too, which removes it.
-    if (file_ && (file_is_sound || file_->num_packets() == 0)) attempt([&] { file_->finish(late_metadata); });
+    if (file_ && (file_is_sound || file_->num_packets() == 0)) attempt([&] { file_->finish(late_metadata, *claim_); });
     StreamResult result;
     std::vector<std::uint8_t> bytes;
     // Nothing here needs memory: what was recorded is told of even where there is none.
@@ -301,6 +301,7 @@ void Stream::complete() noexcept {
     file_.reset();
     encoder_.reset();
     encoder_count_.reset();
+    claim_.reset();
     const std::lock_guard lock(mutex_);
     result.width = width_;
     result.height = height_;

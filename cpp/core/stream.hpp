@@ -81,7 +81,8 @@ public:
     };
 
     /// `budget` is shared by all streams and outlives them.
-    Stream(StreamConfig config, MemoryBudget& budget) : config_(std::move(config)), budget_(budget) {}
+    Stream(StreamConfig config, MemoryBudget& budget)
+        : config_(std::move(config)), budget_(budget), claim_(std::in_place, config_.file.path) {}
     Stream(const Stream&) = delete;
     Stream& operator=(const Stream&) = delete;
 
@@ -172,6 +173,7 @@ private:
     std::optional<Encoder> encoder_;
     std::optional<RecordingFile> file_;
     std::vector<std::uint8_t> bytes_;
+    std::optional<TargetClaim> claim_;  // From the beginning until the stream is done.
 };
 
 /// Streams that wait for a worker, first come, first served. A stream stands in one line at most, and once.

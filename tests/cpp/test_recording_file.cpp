@@ -45,7 +45,7 @@ private:
 
 ErrorInfo failure_of_finish(RecordingFile& file) {
     try {
-        file.finish({});
+        file.finish({}, TargetClaim({}));
     } catch (const Error& error) {
         return error.info();
     }
@@ -61,7 +61,7 @@ TEST_CASE("recording file: hidden and partial until it is finished, then complet
         Recorder recorder(folder / "video", muxer);
         CHECK(folder.files() == Names{".video.partial"});
         CHECK(recorder.file().path() == folder / ".video.partial");
-        recorder.file().finish({});
+        recorder.file().finish({}, TargetClaim({}));
         CHECK(folder.files() == Names{"video"});
         CHECK(recorder.file().path() == folder / "video");
         CHECK(recorder.file().num_bytes() == static_cast<std::int64_t>(std::filesystem::file_size(folder / "video")));
@@ -76,7 +76,7 @@ TEST_CASE("recording file: mp4 is rewritten in one piece, index first") {
     const TemporaryFolder folder;
     Recorder recorder(folder / "video.mp4", "mp4");
     CHECK(read_text(folder / ".video.mp4.partial").find("moof") != std::string::npos);
-    recorder.file().finish({});
+    recorder.file().finish({}, TargetClaim({}));
     const std::string bytes = read_text(folder / "video.mp4");
     CHECK(bytes.find("moof") == std::string::npos);
     CHECK(bytes.find("moov") < bytes.find("mdat"));
@@ -88,7 +88,7 @@ TEST_CASE("recording file: a target that was there is replaced only by the compl
     std::ofstream(folder / "video") << "yesterday's";
     Recorder recorder(folder / "video", "matroska");
     CHECK(read_text(folder / "video") == "yesterday's");
-    recorder.file().finish({});
+    recorder.file().finish({}, TargetClaim({}));
     CHECK(are_greys(decode(folder / "video"), 0, 8, num_frames));
 }
 
@@ -100,7 +100,7 @@ TEST_CASE("recording file: what a crash or another recording left is never touch
         }
         Recorder recorder(folder / "video", muxer);
         CHECK(recorder.file().path() == folder / ".video.partial-3");
-        recorder.file().finish({});
+        recorder.file().finish({}, TargetClaim({}));
         CHECK(folder.files() == Names{".video.complete", ".video.partial", ".video.partial-2", "video"});
         for (const char* const name : {".video.partial", ".video.partial-2", ".video.complete"}) {
             CHECK(read_text(folder / name) == "left");
@@ -161,7 +161,7 @@ TEST_CASE("recording file: without a path it stays in memory") {
     for (const std::string muxer : {"mp4", "matroska"}) {
         const TemporaryFolder folder;
         Recorder recorder({}, muxer);
-        recorder.file().finish({});
+        recorder.file().finish({}, TargetClaim({}));
         CHECK(recorder.file().path().empty());
         const std::int64_t num_bytes = recorder.file().num_bytes();
         const std::vector<std::uint8_t> bytes = recorder.file().take_bytes();
@@ -186,7 +186,7 @@ TEST_CASE("recording file: what a file cannot say of its stream until it is deco
             encoder.encode(write);
         }
         encoder.flush(write);
-        CHECK_NOTHROW(file.finish({}));
+        CHECK_NOTHROW(file.finish({}, TargetClaim({})));
         CHECK(are_greys(decode(file.path()), 0, 50, 5, 6));
     }
 }
@@ -202,7 +202,7 @@ TEST_CASE("recording file: without a frame nothing is left, and a file of that n
             REQUIRE(older.write_at(0, &byte, 1) == 1);
         }
         RecordingFile file({folder / "video", muxer, {}}, encoder.context());
-        file.finish({});
+        file.finish({}, TargetClaim({}));
         CHECK(file.num_packets() == 0);
         CHECK(folder.files() == Names{"video"});
         CHECK(std::filesystem::file_size(folder / "video") == 1);

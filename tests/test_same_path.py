@@ -1,0 +1,75 @@
+"""Recordings of one name: the file is that of the one that began last."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from environments import NumberedEnv
+from frames import numbered
+from video_reader import names_in, numbers_in
+
+from gymreel import VideoWriter
+from gymreel.wrappers import RecordVideo
+
+
+def _write(writer: VideoWriter, first: int, count: int) -> None:
+    for number in range(first, first + count):
+        writer.write(numbered(number))
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".gif"])
+@pytest.mark.parametrize("order", ["as they began", "the other way round", "together"])
+def test_the_file_is_that_of_the_recording_that_began_last(
+    tmp_path: Path, suffix: str, order: str
+) -> None:
+    path = tmp_path / f"video{suffix}"
+    first, second = VideoWriter(path), VideoWriter(path)
+    _write(first, 0, 30)
+    _write(second, 100, 5)
+    if order == "together":
+        first.finish()
+        second.finish()
+    writers = [second, first] if order == "the other way round" else [first, second]
+    recordings = [writer.close() for writer in writers]
+    assert sorted(recording.num_frames for recording in recordings) == [5, 30]
+    assert {recording.path for recording in recordings} == {path}
+    assert numbers_in(path) == list(range(100, 105))
+    assert names_in(tmp_path) == [path.name]
+
+
+def test_one_that_began_later_and_got_no_frame_takes_nothing_away(tmp_path: Path) -> None:
+    path = tmp_path / "video.mp4"
+    first, second = VideoWriter(path), VideoWriter(path)
+    _write(first, 0, 5)
+    second.close()
+    first.close()
+    assert numbers_in(path) == list(range(5))
+
+
+def test_the_next_one_of_the_name_comes_after_all_before(tmp_path: Path) -> None:
+    path = tmp_path / "video.mp4"
+    for first in range(0, 30, 10):
+        old, new = VideoWriter(path), VideoWriter(path)
+        _write(old, first, 3)
+        _write(new, first + 5, 3)
+        new.close()
+        old.close()
+        assert numbers_in(path) == [first + 5, first + 6, first + 7]
+    with VideoWriter(path) as alone:
+        _write(alone, 50, 2)
+    assert numbers_in(path) == [50, 51]
+
+
+def test_a_wrapper_that_records_under_one_name_again_and_again(tmp_path: Path) -> None:
+    settings: dict[str, Any] = {"preset": "veryslow"}
+    env = RecordVideo(NumberedEnv(1 << 30), tmp_path / "v", lambda _: False, **settings)
+    env.reset()
+    for length in (40, 3, 20, 2):
+        env.start_recording("same")
+        for _ in range(length):
+            env.step(0)
+    env.close()
+    assert numbers_in(tmp_path / "v" / "same.mp4") == [64, 65]
+    assert names_in(tmp_path / "v") == ["same.mp4"]
