@@ -79,10 +79,12 @@ FORKS_DESELECTED := --deselect tests/test_processes.py::test_a_forked_child \
     --deselect tests/reliability/test_threads_and_forks.py::test_children_of_children
 # A library that fails calls on purpose wants to come first, and so does a sanitizer's runtime.
 FAULTS_DESELECTED := --ignore tests/reliability/test_fault_sweep.py
+# What happens there happens in other packages, with threads and processes of their own.
+OTHERS_DESELECTED := $(addprefix --ignore ,$(wildcard tests/test_trackers*.py) tests/test_sb3.py tests/test_examples.py)
 # AddressSanitizer keeps memory that was freed, to find who uses it: it cannot be flat.
-ASAN_DESELECTED := $(FORKS_DESELECTED) $(FAULTS_DESELECTED) \
+ASAN_DESELECTED := $(FORKS_DESELECTED) $(FAULTS_DESELECTED) $(OTHERS_DESELECTED) \
     --deselect tests/reliability/test_soak.py::test_recordings_leave_nothing_behind
-TSAN_DESELECTED := $(FORKS_DESELECTED) $(FAULTS_DESELECTED)
+TSAN_DESELECTED := $(FORKS_DESELECTED) $(FAULTS_DESELECTED) $(OTHERS_DESELECTED)
 
 # $(1): the build folder; $(2): the sanitizers. The module comes to lie in a copy of the package, and an environment
 # without packages of its own looks there first and then in $(VENV), whose editable install it does not see.
