@@ -38,6 +38,7 @@ class UnfinishedVideos:
     def ended(self, writer: VideoWriter, episode: Episode) -> None:
         """Note the episode that a recording has ended with."""
         if writer in self._videos:
+            del self._videos[writer]  # They are told of in the order in which they ended.
             self._videos[writer] = episode
 
     def forget(self, writer: VideoWriter) -> None:
@@ -74,7 +75,7 @@ class UnfinishedVideos:
                 failures.append((f"The video {writer.path} is not complete: ", error))
             else:
                 if recording is None:
-                    continue
+                    break  # Those that have ended later are told of later.
                 # First, as what is told of it may come back here.
                 self._videos.pop(writer, None)
                 if recording.num_frames > 0 and recording.path == writer.path:
