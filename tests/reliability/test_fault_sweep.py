@@ -175,9 +175,10 @@ def test_no_allocation_of_a_library_that_fails_harms_the_next_recording(
     # FFmpeg and the encoders pass over some failures of their own allocations (headers without
     # parameters, fragments that are cut off) and say that all is well: nobody looks at pictures.
     first = random.Random(SEED).randint(1, STRIDE)
+    # Where there is no memory for ever, FFmpeg's wrapper of libvpx (5.1's at least) tries for ever.
     for tally in run_sweeps(
         Sweep("allocation", errno.ENOMEM, for_ever, suffix, first=first, stride=STRIDE)
-        for for_ever in ONCE_AND_FOR_EVER
+        for for_ever in ((False,) if suffix == ".webm" else ONCE_AND_FOR_EVER)
     ):
         assert tally.num_failed > 0
 
