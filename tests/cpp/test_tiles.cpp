@@ -69,7 +69,7 @@ std::vector<std::uint8_t> paint(const TiledView& frame) {
                 const std::uint8_t* const pixel = view.data + std::min(y - top, view.height - 1) * view.row_stride +
                                                   std::min(x - left, view.width - 1) * view.pixel_stride;
                 for (int channel = 0; channel < 3; ++channel) {
-                    canvas[static_cast<std::size_t>((y * frame.width + x) * 3 + channel)] =
+                    canvas[(static_cast<std::size_t>(y) * frame.width + x) * 3 + channel] =
                         pixel[view.channels == 1 ? 0 : channel * view.channel_stride];
                 }
             }
@@ -164,7 +164,7 @@ TEST_CASE("tiles: the gaps are what no tile fills, and each is there once") {
         const auto fill = [&](const Region& region, int value) {
             for (int y = region.y; y < region.y + region.height; ++y) {
                 for (int x = region.x; x < region.x + region.width; ++x) {
-                    int& filling = fillings[static_cast<std::size_t>(y * canvas.width + x)];
+                    int& filling = fillings[static_cast<std::size_t>(y) * canvas.width + x];
                     filling = value == 0 ? 1 : filling + value;
                 }
             }

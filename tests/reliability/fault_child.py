@@ -199,16 +199,17 @@ class Shim:
 class Sweeper:
     """Does what a ``Sweep`` says, in a folder."""
 
-    def __init__(self, sweep: Sweep, folder: Path, position: int) -> None:
+    def __init__(self, sweep: Sweep, folder: Path, before: list[Tally]) -> None:
         """Prepare.
 
         Args:
             sweep: What to do.
             folder: Where to record; does not exist yet.
-            position: The number of the sweep, for who looks at a process that did not survive.
+            before: What was seen in the sweeps before, for who looks at a process that did not
+                survive this one.
         """
         self.tally = Tally()
-        self._position = position
+        self._before = before
         self._sweep = sweep
         self._is_lenient = (
             sweep.kind == "allocation" and not sweep.ours_only and sweep.scenario != "caller"
@@ -246,7 +247,7 @@ class Sweeper:
         }[self._sweep.scenario]
         for number in range(self._sweep.first, self._sweep.last + 1, self._sweep.stride):
             # Where a process does not survive, this says what it was at.
-            point = [self._position, number, asdict(self.tally)]
+            point = [number, *map(asdict, self._before), asdict(self.tally)]
             (self._folder.parent / "point").write_text(json.dumps(point))
             is_hit = False
             # Where there are many points, each second one finds a file of the name.
@@ -451,12 +452,12 @@ class Sweeper:
 
 
 def main() -> None:
-    tallies = []
-    for position, arguments in enumerate(json.loads(sys.argv[1])):
-        sweeper = Sweeper(Sweep(**arguments), Path(sys.argv[2]), position)
+    tallies: list[Tally] = []
+    for arguments in json.loads(sys.argv[1]):
+        sweeper = Sweeper(Sweep(**arguments), Path(sys.argv[2]), tallies)
         sweeper.run()
-        tallies.append(asdict(sweeper.tally))
-    print(json.dumps(tallies))
+        tallies.append(sweeper.tally)
+    print(json.dumps([asdict(tally) for tally in tallies]))
 
 
 if __name__ == "__main__":

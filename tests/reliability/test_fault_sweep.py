@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fault_child import Sweep, Tally
@@ -80,13 +81,15 @@ def run_sweeps(shim: Path, tmp_path: Path) -> RunSweeps:
         sweeps = list(sweeps)
         tallies = [Tally() for _ in sweeps]
         num_done = 0
+
+        def add(position: int, seen: list[dict[str, Any]]) -> None:
+            for tally, further in zip(tallies[position:], seen, strict=False):
+                tally.add(Tally(**further))
+
         while num_done < len(sweeps):
             finished = run_child(sweeps[num_done:])
             if finished.returncode == 0:
-                for tally, seen in zip(
-                    tallies[num_done:], json.loads(finished.stdout), strict=True
-                ):
-                    tally.add(Tally(**seen))
+                add(num_done, json.loads(finished.stdout))
                 break
             where = point.read_text() if point.exists() else "the start"
             culprit = Path(crash.read_text()).name if crash.exists() else ""
@@ -96,9 +99,9 @@ def run_sweeps(shim: Path, tmp_path: Path) -> RunSweeps:
             gymreel.recover(videos)
             shutil.rmtree(videos)
             crash.unlink()
-            position, number, seen = json.loads(where)
-            num_done += position
-            tallies[num_done].add(Tally(**seen))
+            number, *seen = json.loads(where)
+            add(num_done, seen)
+            num_done += len(seen) - 1
             tallies[num_done].num_crashes += 1
             sweeps[num_done] = replace(sweeps[num_done], first=number + sweeps[num_done].stride)
         for sweep, tally in zip(sweeps, tallies, strict=True):
