@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -260,12 +259,10 @@ class VecVideoRecorder(VideoRecording, VecEnvWrapper):
         """Begin a recording into :attr:`video_path`; one that is in progress ends first."""
         before = self._recorded_frames.writer
         if before is not None and before.path == Path(self.video_path):
-            # Two resets without a step between them, the user's and that of ``learn()``. The few
-            # frames since the first give way, and must not take the place of this clip later.
+            # Two resets without a step between them, the user's and that of ``learn()``: the few
+            # frames since the first give way to this clip, and nobody is told of them.
             self._stop_recording()
             self._unfinished.forget(before)
-            with contextlib.suppress(GymreelError):
-                before.close()
         self.start_recording(self.video_name.removesuffix(self._suffix))
 
     def _stop_recording(self) -> None:
