@@ -212,9 +212,12 @@ void Engine::work(unsigned epoch) noexcept {
         provide_worker();  // For the rest of the line.
         const SliceContext context{spent_, num_encoders_, thread_limit()};
         lock.unlock();
-        const bool has_more = stream->run_slice(context);
+        const Stream::Left left = stream->run_slice(context);
         lock.lock();
-        if (has_more) line_.push_back(std::move(stream));
+        // One that only has to be completed goes on at once: a file that is there soon, and an encoder less that is open.
+        // Its work is finite, so the others have their turns.
+        if (left == Stream::Left::last) line_.push_front(std::move(stream));
+        if (left == Stream::Left::some) line_.push_back(std::move(stream));
         // This may be the stream's last owner, and freeing a stream is nothing to do under the lock.
         lock.unlock();
         stream.reset();

@@ -184,7 +184,7 @@ std::vector<std::uint8_t> Stream::take_bytes() {
     return state_ == State::done ? std::move(bytes_) : std::vector<std::uint8_t>();
 }
 
-bool Stream::run_slice(const SliceContext& context) noexcept {
+Stream::Left Stream::run_slice(const SliceContext& context) noexcept {
     const LogCapture capture;
     const auto end = std::chrono::steady_clock::now() + slice;
     do {
@@ -195,17 +195,18 @@ bool Stream::run_slice(const SliceContext& context) noexcept {
                 frame.splice(frame.begin(), queue_, queue_.begin());
             } else if (state_ != State::finishing) {
                 is_scheduled_ = false;
-                return false;
+                return Left::nothing;
             }
         }
         if (frame.empty()) {
             complete();
-            return false;
+            return Left::nothing;
         }
         attempt([&] { encode(frame, context); });
         if (!frame.empty()) release(frame, context.spent);
     } while (std::chrono::steady_clock::now() < end);
-    return true;
+    const std::lock_guard lock(mutex_);
+    return state_ == State::finishing ? Left::last : Left::some;
 }
 
 /// Runs one step of the worker. No exception crosses a thread: it becomes the stream's failure.

@@ -120,9 +120,14 @@ public:
 
     // The worker's side.
 
-    /// Works on the queue for a while. True where more is left to do; false hands the stream back to the calling side,
-    /// whose next enqueue() or finish() schedules it again.
-    bool run_slice(const SliceContext& context) noexcept;
+    enum class Left {
+        nothing,  ///< The stream is the calling side's again, whose next enqueue() or finish() schedules it.
+        some,     ///< More is left to do, and more may come.
+        last      ///< More is left to do, and no frame will follow.
+    };
+
+    /// Works on the queue for a while.
+    Left run_slice(const SliceContext& context) noexcept;
 
     /// In place of a slice where there is no thread for one: the stream fails and is done.
     void give_up(SpentFrames& spent) noexcept;
@@ -193,6 +198,13 @@ public:
 
     bool empty() const noexcept { return size_ == 0; }
     int size() const noexcept { return size_; }
+
+    void push_front(std::shared_ptr<Stream> stream) noexcept {
+        Stream* const added = stream.get();
+        added->next_in_line_ = std::move(first_);
+        first_ = std::move(stream);
+        if (size_++ == 0) last_ = added;
+    }
 
     void push_back(std::shared_ptr<Stream> stream) noexcept {
         Stream* const added = stream.get();

@@ -88,6 +88,35 @@ TEST_CASE("engine: streams that always have work do not starve another") {
     CHECK(small->result()->num_frames == 10);
 }
 
+TEST_CASE("engine: of streams that only have to be completed, the first is before the next is begun") {
+    Engine& engine = Engine::instance();
+    const int num_threads = engine.num_threads();
+    engine.set_num_threads(1);
+    constexpr int width = 640;
+    constexpr int height = 480;
+    constexpr int num_frames = 60;  // Several slices of work.
+    const GreyFrame large(3, width, height);
+    std::vector<std::shared_ptr<Stream>> streams;
+    for (int i = 0; i < 4; ++i) {
+        streams.push_back(engine.open(config_of({}, std::size_t{num_frames} * width * height)));
+        for (int frame = 0; frame < num_frames; ++frame) CHECK(engine.write_copy(streams.back(), large.view()));
+        engine.finish(streams.back());
+    }
+    for (std::size_t i = 0; i < streams.size(); ++i) {
+        // Whenever one is looked at, those before it in the line are done, and of those after it one is begun at most.
+        while (!streams[i]->wait_until_done(1ms)) {
+            int num_begun = 0;
+            for (const auto& stream : streams) {
+                const auto num_encoded = stream->stats().num_encoded;
+                num_begun += num_encoded > 0 && num_encoded < num_frames ? 1 : 0;
+            }
+            CHECK(num_begun <= 2);  // Between two looks one may end and the next begin.
+        }
+        CHECK(streams[i]->result()->num_frames == num_frames);
+    }
+    engine.set_num_threads(num_threads);
+}
+
 TEST_CASE("engine: each borrowed frame comes back once, encoded, failed or refused") {
     const TemporaryFolder folder;
     Engine& engine = Engine::instance();

@@ -52,7 +52,7 @@ MemoryBudget budget(std::size_t{1} << 30);
 std::atomic<int> num_encoders{0};
 
 void work_until_idle(Stream& stream, SpentFrames& spent) {
-    while (stream.run_slice({spent, num_encoders})) {
+    while (stream.run_slice({spent, num_encoders}) != Stream::Left::nothing) {
     }
 }
 
