@@ -84,7 +84,9 @@ OTHERS_DESELECTED := $(addprefix --ignore ,$(wildcard tests/test_trackers*.py) t
 # AddressSanitizer keeps memory that was freed, to find who uses it: it cannot be flat.
 ASAN_DESELECTED := $(FORKS_DESELECTED) $(FAULTS_DESELECTED) $(OTHERS_DESELECTED) \
     --deselect tests/reliability/test_soak.py::test_recordings_leave_nothing_behind
-TSAN_DESELECTED := $(FORKS_DESELECTED) $(FAULTS_DESELECTED) $(OTHERS_DESELECTED)
+# Ten times slower, an encoder does not keep up with 30 frames a second, and what waits for it is lost with the process.
+TSAN_DESELECTED := $(FORKS_DESELECTED) $(FAULTS_DESELECTED) $(OTHERS_DESELECTED) \
+    --ignore tests/reliability/test_kill_sweep.py
 
 # $(1): the build folder; $(2): the sanitizers. The module comes to lie in a copy of the package, and an environment
 # without packages of its own looks there first and then in $(VENV), whose editable install it does not see.
