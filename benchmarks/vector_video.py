@@ -3,15 +3,14 @@
 Breakout, 160 x 210 pixels, in a SyncVectorEnv, with a policy of NumPy matrix products.
 ``separate``: one file for each environment, each following its own episodes. ``grid``: one file of
 all. Gymnasium's recorder makes a grid, and encodes it at the end. What is still to encode when a
-block of steps ends is waited for between the blocks and shown beside; threads and memory are those
-of the process at the end of the block.
+block of steps ends is waited for between the blocks and shown beside; threads are those of the
+process at the end of the block.
 """
 
 from __future__ import annotations
 
 import importlib
 import os
-import resource
 import tempfile
 import time
 from collections.abc import Callable
@@ -33,7 +32,6 @@ COLUMNS = [
     Column("cpu_ms", "CPU ms/step, all", 2),
     Column("left_ms", "left to encode, ms", 0),
     Column("threads", "threads", 0),
-    Column("peak_mb", "peak memory, MB", 0),
 ]
 NUM_ENVS = 64
 RENDER_ALONE = "render alone"
@@ -133,7 +131,6 @@ def _block(
         "cpu_ms": 1000 * whole.cpu / num_steps,
         "left_ms": 1000 * rest.wall,
         "threads": threads,
-        "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000,
     }
 
 
