@@ -47,7 +47,7 @@ class EpisodeReports:
         self._trackers = tuple(trackers or ())
         self._monitors_gym = not any(isinstance(tracker, WandB) for tracker in self._trackers)
         self._kept: list[Episode] = []
-        self._told: set[tuple[int, str, str]] = set()
+        self._told: set[tuple[int, str, str]] = set()  # Whose failures, of what, and which.
         self.failures: list[GymreelError] = []
         """What failed and was not said yet."""
 
@@ -113,21 +113,28 @@ class EpisodeReports:
                 )
             )
 
-    def _call(self, name: str, function: Callable[[Episode], object], episode: Episode) -> None:
+    def _call(
+        self,
+        name: str,
+        function: Callable[[Episode], object],
+        episode: Episode,
+        *,
+        once_for: int | None = None,
+    ) -> None:
+        """Call a function of somebody else's; with ``once_for``, the same failure is said once."""
         try:
             function(episode)
         except Exception as error:
-            self.failures.append(_describe(name, episode, error))
+            if once_for is None:
+                self.failures.append(_describe(name, episode, error))
+            elif (reason := (once_for, name, repr(error))) not in self._told:
+                self._told.add(reason)
+                self.failures.append(_describe(name, episode, error))
 
     def _call_tracker(self, tracker: Tracker, method: str, episode: Episode) -> None:
         """Call one that may be out of reach for days: why is said once, not for each episode."""
-        num_failures = len(self.failures)
-        self._call(f"{tracker!r}.{method}", getattr(tracker, method), episode)
-        for failure in self.failures[num_failures:]:
-            reason = (id(tracker), method, repr(failure.__cause__))
-            if reason in self._told:
-                self.failures.remove(failure)
-            self._told.add(reason)
+        function = getattr(tracker, method)
+        self._call(f"{tracker!r}.{method}", function, episode, once_for=id(tracker))
 
 
 def _describe(name: str, episode: Episode, error: Exception, outcome: str = "") -> CallbackError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 from gymnasium import logger
@@ -11,7 +12,7 @@ from gymreel.errors import GymreelError, WriterClosedError
 from gymreel.wrappers._episode_reports import EpisodeReports
 from gymreel.writer import Recording, VideoWriter
 
-__all__ = ["UnfinishedVideos"]
+__all__ = ["UnfinishedVideos", "say_failures"]
 
 
 class UnfinishedVideos:
@@ -83,12 +84,7 @@ class UnfinishedVideos:
             self._videos.pop(writer, None)
 
         failures += [("", failure) for failure in self._reports.take_failures()]
-        raised = failures.pop(0)[1] if failures and on_error == "raise" else None
-        for about, failure in failures:
-            # As an argument: the message may hold a per cent sign, and Gymnasium formats its own.
-            logger.warn("%s", f"{about}{failure}")
-        if raised is not None:
-            raise raised
+        say_failures(failures, on_error)
 
     def _complete(self, recording: Recording, episode: Episode | None, *, announce: bool) -> None:
         if announce:
@@ -101,3 +97,19 @@ class UnfinishedVideos:
     def __reduce__(self) -> tuple[type[UnfinishedVideos], tuple[EpisodeReports]]:
         """Copy and pickle as empty: a video has one wrapper."""
         return (type(self), (self._reports,))
+
+
+def say_failures(
+    failures: Sequence[tuple[str, GymreelError]], on_error: Literal["warn", "raise"]
+) -> None:
+    """Warn of failures, each with what it is about before it, or raise the first of them.
+
+    Raises:
+        GymreelError: ``on_error`` is ``"raise"``; of several the first, the others are warnings.
+    """
+    raises = on_error == "raise" and bool(failures)
+    for about, failure in failures[1:] if raises else failures:
+        # As an argument: the message may hold a per cent sign, and Gymnasium formats its own.
+        logger.warn("%s", f"{about}{failure}")
+    if raises:
+        raise failures[0][1]

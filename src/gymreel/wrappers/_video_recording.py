@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Literal
@@ -14,6 +14,8 @@ from gymnasium import logger
 from gymreel.config import WriterConfig
 from gymreel.episodes import Episode
 from gymreel.errors import GymreelError
+from gymreel.keep import KeepPolicy
+from gymreel.trackers import Tracker
 from gymreel.triggers import capped_cubic
 from gymreel.wrappers._arguments import (
     check_arguments,
@@ -44,20 +46,23 @@ class VideoRecording:
     def _set_up(
         self,
         env: Any,
+        *,
         video_folder: str | os.PathLike[str],
-        episode_trigger: Callable[[int], bool] | None,
-        step_trigger: Callable[[int], bool] | None,
         video_length: float,
         name_prefix: str,
         fps: float | Fraction | None,
         disable_logger: bool,
-        gc_trigger: Callable[[int], bool] | None,
         suffix: str,
         on_error: Literal["warn", "raise"],
-        writer_arguments: dict[str, Any],
-        report_arguments: dict[str, Any],
-        *,
+        keep: KeepPolicy | Callable[[Episode], bool] | None,
+        on_saved: Callable[[Episode], object] | None,
+        trackers: Sequence[Tracker] | None,
+        episode_log: bool = True,
+        episode_trigger: Callable[[int], bool] | None = None,
+        step_trigger: Callable[[int], bool] | None = None,
+        gc_trigger: Callable[[int], bool] | None = None,
         warn_of_overwriting: bool = True,
+        **writer_arguments: Any,
     ) -> None:
         """Check and keep the arguments, and make the folder.
 
@@ -96,7 +101,13 @@ class VideoRecording:
         self._video_name: str | None = None
         self._failure: GymreelError | None = None
         self._recorded_frames = RecordedFrames()
-        self._reports = EpisodeReports(Path(self.video_folder), **report_arguments)
+        self._reports = EpisodeReports(
+            Path(self.video_folder),
+            keep=keep,
+            on_saved=on_saved,
+            episode_log=episode_log,
+            trackers=trackers,
+        )
         self._unfinished = UnfinishedVideos(self._reports)
         self._environment = self._name_environment(env)
 

@@ -134,55 +134,35 @@ class RecordVideo(
             ConfigError: An argument is wrong, or the render mode gives no images.
             OutputError: The folder cannot be made.
         """
-        writer_arguments: dict[str, Any] = {
+        arguments: dict[str, Any] = {
+            "video_folder": video_folder,
+            "episode_trigger": episode_trigger,
+            "step_trigger": step_trigger,
+            "video_length": video_length,
+            "name_prefix": name_prefix,
+            "fps": fps,
+            "disable_logger": disable_logger,
+            "gc_trigger": gc_trigger,
             "codec": codec,
             "preset": preset,
             "crf": crf,
             "pixel_format": pixel_format,
             "options": options,
+            "suffix": suffix,
             "copy": copy,
             "max_pending_bytes": max_pending_bytes,
             "on_full": on_full,
-        }
-        report_arguments: dict[str, Any] = {
+            "on_error": on_error,
             "keep": keep,
             "on_saved": on_saved,
             "episode_log": episode_log,
             "trackers": trackers,
         }
-        gym.utils.RecordConstructorArgs.__init__(
-            self,
-            video_folder=video_folder,
-            episode_trigger=episode_trigger,
-            step_trigger=step_trigger,
-            video_length=video_length,
-            name_prefix=name_prefix,
-            fps=fps,
-            disable_logger=disable_logger,
-            gc_trigger=gc_trigger,
-            suffix=suffix,
-            on_error=on_error,
-            **writer_arguments,
-            **report_arguments,
-        )
+        gym.utils.RecordConstructorArgs.__init__(self, **arguments)
         gym.Wrapper.__init__(self, env)
         self.render_history: list[RenderFrame] = []
         self._totals = EpisodeTotals()
-        self._set_up(
-            env,
-            video_folder,
-            episode_trigger,
-            step_trigger,
-            video_length,
-            name_prefix,
-            fps,
-            disable_logger,
-            gc_trigger,
-            suffix,
-            on_error,
-            writer_arguments,
-            report_arguments,
-        )
+        self._set_up(env, **arguments)
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None

@@ -23,6 +23,7 @@ from gymreel.errors import ConfigError, FrameError, GymreelError
 from gymreel.keep import KeepPolicy
 from gymreel.trackers import Tracker
 from gymreel.wrappers._recorded_frames import NotRecordingError
+from gymreel.wrappers._unfinished_videos import say_failures
 from gymreel.wrappers._video_recording import VideoRecording
 from gymreel.wrappers.record_episode_statistics import ConfigTypeError
 from gymreel.wrappers.vector._arguments import (
@@ -150,17 +151,25 @@ class RecordVideo(
             ConfigError: An argument is wrong, or the render mode gives no images.
             OutputError: The folder cannot be made.
         """
-        writer_arguments: dict[str, Any] = {
+        arguments: dict[str, Any] = {
+            "video_folder": video_folder,
+            "episode_trigger": episode_trigger,
+            "step_trigger": step_trigger,
+            "video_length": video_length,
+            "name_prefix": name_prefix,
+            "fps": fps,
+            "disable_logger": disable_logger,
+            "gc_trigger": gc_trigger,
             "codec": codec,
             "preset": preset,
             "crf": crf,
             "pixel_format": pixel_format,
             "options": options,
+            "suffix": suffix,
             "copy": copy,
             "max_pending_bytes": max_pending_bytes,
             "on_full": on_full,
-        }
-        report_arguments: dict[str, Any] = {
+            "on_error": on_error,
             "keep": keep,
             "on_saved": on_saved,
             "episode_log": episode_log,
@@ -168,22 +177,11 @@ class RecordVideo(
         }
         gym.utils.RecordConstructorArgs.__init__(
             self,
-            video_folder=video_folder,
             video_aspect_ratio=video_aspect_ratio,
             record_first_only=record_first_only,
-            episode_trigger=episode_trigger,
-            step_trigger=step_trigger,
-            video_length=video_length,
-            name_prefix=name_prefix,
-            fps=fps,
-            disable_logger=disable_logger,
-            gc_trigger=gc_trigger,
             layout=layout,
             envs=envs,
-            suffix=suffix,
-            on_error=on_error,
-            **writer_arguments,
-            **report_arguments,
+            **arguments,
         )
         if not isinstance(env, VectorEnv):
             raise ConfigTypeError(
@@ -202,22 +200,7 @@ class RecordVideo(
         self.frame_rows = -1
         self.autoreset_mode = autoreset_mode_of(env)
         self.render_history: list[Any] = []  # Always empty, as in Gymnasium: no mode gives lists.
-        self._set_up(
-            env,
-            video_folder,
-            episode_trigger,
-            step_trigger,
-            video_length,
-            name_prefix,
-            fps,
-            disable_logger,
-            gc_trigger,
-            suffix,
-            on_error,
-            writer_arguments,
-            report_arguments,
-        )
-        self._environment = environment_name(env)
+        self._set_up(env, **arguments)
         self._episodes = EpisodeArrays(env.num_envs, self.autoreset_mode)
         self._final: dict[int, Episode] = {}  # Of recordings that their next episodes will end.
         self._failures: list[tuple[str, GymreelError]] = []  # To be said when the step is over.
@@ -491,6 +474,9 @@ class RecordVideo(
                 "%s", f"Ignored saving a video of environment {i} as there were zero frames."
             )
 
+    def _name_environment(self, env: VectorEnv[Any, Any, Any]) -> str:
+        return environment_name(env)
+
     def _being_recorded(self) -> Collection[int]:
         """Say which environments are."""
         if self._separate is not None:
@@ -553,12 +539,7 @@ class RecordVideo(
     def _say_failures(self) -> None:
         """Warn of what failed since the last call, or raise the first and warn of the others."""
         failures, self._failures = self._failures, []
-        raised = failures.pop(0)[1] if failures and self.on_error == "raise" else None
-        for about, failure in failures:
-            # As an argument: the message may hold a per cent sign, and Gymnasium formats its own.
-            logger.warn("%s", f"{about}{failure}")
-        if raised is not None:
-            raise raised
+        say_failures(failures, self.on_error)
 
     def __getstate__(self) -> dict[str, Any]:
         """Copy and pickle as not recording, with episodes of its own."""
