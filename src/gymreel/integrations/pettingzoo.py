@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from copy import copy as copy_object
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -16,9 +15,9 @@ from gymreel.errors import ConfigError, FrameTypeError, GymreelError
 from gymreel.integrations._missing import missing
 from gymreel.keep import KeepPolicy
 from gymreel.trackers import Tracker
-from gymreel.wrappers._episode_totals import EpisodeTotals, add_reward
+from gymreel.wrappers._episode_recording import EpisodeRecording
+from gymreel.wrappers._episode_totals import add_reward
 from gymreel.wrappers._recorded_frames import NotRecordingError
-from gymreel.wrappers._video_recording import VideoRecording
 
 try:
     from pettingzoo import AECEnv, ParallelEnv
@@ -29,7 +28,7 @@ except ImportError as error:
 __all__ = ["AECRecordVideo", "ParallelRecordVideo", "RecordVideo"]
 
 
-class RecordVideo(VideoRecording):
+class RecordVideo(EpisodeRecording):
     """Records episodes of a game, or stretches of steps, into video files.
 
     ``RecordVideo(env, "videos")`` gives a :class:`ParallelRecordVideo` for a parallel environment
@@ -143,7 +142,6 @@ class RecordVideo(VideoRecording):
         if every is None:
             every = "cycle" if env.metadata.get("is_parallelizable") else "step"
         self._every_step = every == "step"
-        self._totals = EpisodeTotals()
         self._returns: dict[str, float | None] = {}
         self._set_up(
             env,
@@ -187,18 +185,9 @@ class RecordVideo(VideoRecording):
             finally:
                 self._settle_videos(wait=True)
 
-    def _begin_episode(self, seed: int | None) -> None:
-        """Note that the environment was reset."""
-        self._tell_episode()
-        self.episode_id += 1
-        if self.recording and self.video_length == float("inf"):
-            self.stop_recording()
-        self._totals = EpisodeTotals(self.episode_id, seed)
+    def _begin_totals(self, seed: int | None) -> None:
+        super()._begin_totals(seed)
         self._returns = {str(agent): 0.0 for agent in self.env.agents}
-        if self.episode_trigger and self.episode_trigger(self.episode_id):
-            self.start_recording(f"{self.name_prefix}-episode-{self.episode_id}")
-        if self.recording:
-            self._record_frame()
 
     def _take_step(
         self,
@@ -244,28 +233,8 @@ class RecordVideo(VideoRecording):
         except GymreelError as error:
             self._fail_recording(error)
 
-    def _current_episode(self) -> Episode:
-        totals = self._totals
-        return Episode(
-            index=totals.index,
-            environment=self._environment,
-            return_=totals.return_,
-            length=totals.length,
-            seed=totals.seed,
-            terminated=totals.terminated,
-            truncated=totals.truncated,
-            info={"returns": dict(self._returns)},
-            step=self.step_id + 1,
-            name_prefix=self.name_prefix,
-            path=self._video_of_recording(),
-        )
-
-    def _tell_episode(self) -> None:
-        """Tell of the current episode, which ends here, once."""
-        totals = self._totals
-        if not totals.is_told and totals.length > 0 and self._reports.wants_episodes:
-            totals.is_told = True
-            self._reports.ended([self._current_episode()])
+    def _episode_info(self) -> Mapping[str, Any]:
+        return {"returns": dict(self._returns)}
 
     def _name_environment(self, env: Any) -> str:
         game = env.unwrapped
@@ -273,8 +242,7 @@ class RecordVideo(VideoRecording):
 
     def __getstate__(self) -> dict[str, Any]:
         """Copy and pickle as not recording, with an episode of its own."""
-        own = {"_totals": copy_object(self._totals), "_returns": dict(self._returns)}
-        return {**super().__getstate__(), **own}
+        return {**super().__getstate__(), "_returns": dict(self._returns)}
 
 
 class ParallelRecordVideo(RecordVideo, BaseParallelWrapper):

@@ -18,9 +18,9 @@ from gymreel.errors import ConfigError, FrameTypeError, GymreelError
 from gymreel.integrations._missing import missing
 from gymreel.keep import KeepPolicy
 from gymreel.trackers import Tracker
+from gymreel.wrappers._episode_recording import EpisodeRecording
 from gymreel.wrappers._episode_totals import EpisodeTotals, add_reward
 from gymreel.wrappers._recorded_frames import NotRecordingError
-from gymreel.wrappers._video_recording import VideoRecording
 from gymreel.wrappers.vector._arguments import check_aspect_ratio
 
 try:
@@ -38,7 +38,7 @@ class RenderModeError(ConfigError, AssertionError):
     """A render mode without images; an ``AssertionError``, as Stable-Baselines3 raises."""
 
 
-class VecVideoRecorder(VideoRecording, VecEnvWrapper):
+class VecVideoRecorder(EpisodeRecording, VecEnvWrapper):
     """Records stretches of steps of a vector environment, all of its environments in one picture.
 
     A drop-in for ``stable_baselines3.common.vec_env.VecVideoRecorder`` (behaviour as of
@@ -170,7 +170,6 @@ class VecVideoRecorder(VideoRecording, VecEnvWrapper):
         )
         self.video_length = video_length
         self.step_id = 0
-        self._totals = EpisodeTotals()
         self._gives_images = _renders_plainly(venv)
         self._aspect_ratio = None
         if video_aspect_ratio is not None:
@@ -300,20 +299,9 @@ class VecVideoRecorder(VideoRecording, VecEnvWrapper):
         width, height = grid.cell_size(_core.tile_sizes(tiles))
         return grid.arrange(count, width, height, self._aspect_ratio)[0]
 
-    def _current_episode(self) -> Episode:
-        totals = self._totals
-        return Episode(
-            index=totals.index,
-            environment=self._environment,
-            return_=totals.return_,
-            length=totals.length,
-            terminated=totals.terminated,
-            truncated=totals.truncated,
-            info=totals.info,
-            step=self.step_id * self.num_envs,
-            name_prefix=self.name_prefix,
-            path=self._video_of_recording(),
-        )
+    def _count_steps(self) -> int:
+        num_steps: int = self.step_id * self.num_envs
+        return num_steps
 
     def _name_environment(self, env: Any) -> str:
         base = _innermost(env)

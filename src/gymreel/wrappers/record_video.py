@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from copy import copy as copy_object
 from fractions import Fraction
 from typing import Any, Generic, Literal, SupportsFloat, cast
 
@@ -18,15 +17,15 @@ from gymreel.episodes import Episode
 from gymreel.errors import FrameTypeError, GymreelError
 from gymreel.keep import KeepPolicy
 from gymreel.trackers import Tracker
-from gymreel.wrappers._episode_totals import EpisodeTotals, add_reward
+from gymreel.wrappers._episode_recording import EpisodeRecording
+from gymreel.wrappers._episode_totals import add_reward
 from gymreel.wrappers._recorded_frames import NotRecordingError
-from gymreel.wrappers._video_recording import VideoRecording
 
 __all__ = ["RecordVideo"]
 
 
 class RecordVideo(
-    VideoRecording,
+    EpisodeRecording,
     gym.Wrapper[ObsType, ActType, ObsType, ActType],
     Generic[ObsType, ActType],
     gym.utils.RecordConstructorArgs,
@@ -161,7 +160,6 @@ class RecordVideo(
         gym.utils.RecordConstructorArgs.__init__(self, **arguments)
         gym.Wrapper.__init__(self, env)
         self.render_history: list[RenderFrame] = []
-        self._totals = EpisodeTotals()
         self._set_up(env, **arguments)
 
     def reset(
@@ -175,16 +173,7 @@ class RecordVideo(
         # First, so that an earlier video's failure is raised while the environment is untouched.
         self._settle_videos()
         obs, info = self.env.reset(seed=seed, options=options)
-        self._tell_episode()
-        self.episode_id += 1
-
-        if self.recording and self.video_length == float("inf"):
-            self.stop_recording()
-        self._totals = EpisodeTotals(self.episode_id, seed)
-        if self.episode_trigger and self.episode_trigger(self.episode_id):
-            self.start_recording(f"{self.name_prefix}-episode-{self.episode_id}")
-        if self.recording:
-            self._record_frame()
+        self._begin_episode(seed)
         return obs, info
 
     def step(self, action: ActType) -> tuple[ObsType, SupportsFloat, bool, bool, dict[str, Any]]:
@@ -274,30 +263,3 @@ class RecordVideo(
             frames.num_frames += frames.write_from(holder)
         except GymreelError as error:
             self._fail_recording(error)
-
-    def _current_episode(self) -> Episode:
-        totals = self._totals
-        return Episode(
-            index=totals.index,
-            environment=self._environment,
-            return_=totals.return_,
-            length=totals.length,
-            seed=totals.seed,
-            terminated=totals.terminated,
-            truncated=totals.truncated,
-            info=totals.info,
-            step=self.step_id + 1,
-            name_prefix=self.name_prefix,
-            path=self._video_of_recording(),
-        )
-
-    def _tell_episode(self) -> None:
-        """Tell of the current episode, which ends here, once."""
-        totals = self._totals
-        if not totals.is_told and totals.length > 0 and self._reports.wants_episodes:
-            totals.is_told = True
-            self._reports.ended([self._current_episode()])
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Copy and pickle as not recording, with an episode of its own."""
-        return {**super().__getstate__(), "_totals": copy_object(self._totals)}
