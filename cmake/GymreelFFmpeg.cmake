@@ -4,6 +4,18 @@
 set(ffmpeg_requirements "libavcodec>=59.37" "libavformat>=59.27" "libavutil>=57.28" "libswscale>=6.7")
 set(ffmpeg_missing "")
 
+# A wheel carries an FFmpeg of its own, and then nothing of the system's may be found, Highway included.
+if(GYMREEL_BUNDLED_FFMPEG)
+    set(bundled_dir "${PROJECT_SOURCE_DIR}/bundled")
+    if(NOT EXISTS "${bundled_dir}/recipe.txt")
+        message(FATAL_ERROR
+            "gymreel: GYMREEL_BUNDLED_FFMPEG=ON needs the FFmpeg that tools/build_ffmpeg.sh builds: run it first.")
+    endif()
+    set(ENV{PKG_CONFIG_PATH} "")
+    set(ENV{PKG_CONFIG_LIBDIR} "${bundled_dir}/lib/pkgconfig")
+    set(PKG_CONFIG_USE_CMAKE_PREFIX_PATH OFF)
+endif()
+
 find_package(PkgConfig QUIET)
 if(PKG_CONFIG_FOUND)
     add_library(gymreel_ffmpeg INTERFACE)

@@ -5,18 +5,29 @@ from __future__ import annotations
 import subprocess
 import sys
 import textwrap
+from collections.abc import Mapping
 from pathlib import Path
 
 __all__ = ["run_python"]
 
 
 def run_python(
-    script: str, folder: Path, *options: str, check: bool = True
+    script: str,
+    folder: Path,
+    *options: str,
+    check: bool = True,
+    environment: Mapping[str, str] | None = None,
 ) -> subprocess.CompletedProcess[str]:
-    """Run a script in an interpreter of its own, with the folder as its argument."""
+    """Run a script in an interpreter of its own, with the folder or file as its argument."""
     command = [sys.executable, *options, "-c", textwrap.dedent(script), str(folder)]
     finished = subprocess.run(
-        command, capture_output=True, text=True, timeout=60, cwd=Path(__file__).parent, check=False
+        command,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        cwd=Path(__file__).parent,
+        env=environment,
+        check=False,
     )
     assert finished.returncode == 0 or not check, finished.stderr
     return finished

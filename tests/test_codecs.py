@@ -12,7 +12,7 @@ from typing import Any
 import av
 import pytest
 from frames import noise, numbered, record
-from video_reader import count_frames, probe
+from video_reader import count_frames, need_ffmpeg_programs, probe
 
 import gymreel
 from gymreel import (
@@ -21,6 +21,7 @@ from gymreel import (
     ConfigError,
     GymreelWarning,
     VideoWriter,
+    _core,
     encoders,
 )
 from gymreel.encoders import CONTAINERS, ENCODERS, FORMATS
@@ -90,7 +91,9 @@ def test_a_format_by_its_usual_name_takes_its_best_encoder(tmp_path: Path, name:
     assert recording.encoder == best
 
 
+@pytest.mark.skipif(_core.ffmpeg_is_bundled, reason="the module has an FFmpeg of its own")
 def test_the_list_holds_what_ffmpeg_has() -> None:
+    need_ffmpeg_programs()
     listed = subprocess.run(
         ["ffmpeg", "-hide_banner", "-v", "error", "-encoders"],
         check=True,

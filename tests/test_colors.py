@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from frames import Frame, planes_of, record, solid
 from numpy.typing import NDArray
-from video_reader import decode, probe
+from video_reader import decode, need_ffmpeg_programs, probe
 
 import gymreel
 
@@ -78,6 +78,7 @@ def _by_pyav(path: Path) -> Picture:
 
 def _by_ffmpeg(path: Path) -> Picture:
     """Decode with the ffmpeg command, which reads matrix and range from the tags."""
+    need_ffmpeg_programs()
     command = ["ffmpeg", "-v", "error", "-i", str(path), "-f", "rawvideo", "-pix_fmt", "rgb24", "-"]
     finished = subprocess.run(command, check=True, capture_output=True)
     shape = (_BLOCK * len(PATCHES) // _COLUMNS, _BLOCK * _COLUMNS, 3)

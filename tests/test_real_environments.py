@@ -6,44 +6,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import ale_py
-import gymnasium as gym
 import numpy as np
 import pytest
+from real_environments import KeepFrames, make_breakout, make_cartpole, make_hopper
 from video_reader import decode, names_in, probe
 
 from gymreel.triggers import always
 from gymreel.wrappers import RecordEpisodeStatistics, RecordVideo
-
-gym.register_envs(ale_py)
-
-
-class KeepFrames(gym.Wrapper[Any, Any, Any, Any]):
-    """Keeps a copy of every frame that goes into the video."""
-
-    def __init__(self, env: gym.Env[Any, Any]) -> None:
-        super().__init__(env)
-        self.frames: list[np.ndarray] = []
-
-    def render(self) -> Any:
-        # The frame itself must go on as the environment made it: nobody else holds it.
-        holder: list[Any] = [self.env.render()]
-        self.frames.append(holder[0].copy())
-        return holder.pop()
-
-
-def make_breakout() -> gym.Env[Any, Any]:
-    return gym.make("ALE/Breakout-v5", render_mode="rgb_array", max_episode_steps=20)
-
-
-def make_cartpole() -> gym.Env[Any, Any]:
-    return gym.make("CartPole-v1", render_mode="rgb_array", max_episode_steps=20)
-
-
-def make_hopper() -> gym.Env[Any, Any]:
-    return gym.make(
-        "Hopper-v5", render_mode="rgb_array", max_episode_steps=8, width=320, height=240
-    )
 
 
 @pytest.mark.parametrize("make", [make_cartpole, make_breakout, make_hopper])
@@ -89,10 +58,11 @@ def test_mujoco_frames_have_negative_strides(tmp_path: Path) -> None:
     env.close()
 
 
-def test_frame_rate_is_the_environments(tmp_path: Path) -> None:
-    for make, rate in ((make_cartpole, "50/1"), (make_breakout, "30/1"), (make_hopper, "125/1")):
-        folder = tmp_path / make.__name__
-        with RecordVideo(make(), folder) as env:
-            env.reset()
-        (stream,) = probe(folder / "rl-video-episode-0.mp4")["streams"]
-        assert stream["avg_frame_rate"] == rate
+@pytest.mark.parametrize(
+    ("make", "rate"), [(make_cartpole, "50/1"), (make_breakout, "30/1"), (make_hopper, "125/1")]
+)
+def test_frame_rate_is_the_environments(tmp_path: Path, make: Callable[[], Any], rate: str) -> None:
+    with RecordVideo(make(), tmp_path / "videos") as env:
+        env.reset()
+    (stream,) = probe(tmp_path / "videos" / "rl-video-episode-0.mp4")["streams"]
+    assert stream["avg_frame_rate"] == rate

@@ -19,7 +19,7 @@ import pytest
 from environments import NumberedEnv
 from frames import HEIGHT, WIDTH, noise, numbered, record, shown_in
 from subprocesses import run_python
-from video_reader import names_in, numbers_in, tags
+from video_reader import names_in, need_ffmpeg_programs, numbers_in, tags
 
 import gymreel
 from gymreel import (
@@ -215,6 +215,7 @@ class TestTheVideo:
     def test_decodes_without_a_complaint(
         self, tmp_path: Path, leftovers: dict[str, bytes], suffix: str
     ) -> None:
+        need_ffmpeg_programs()
         _leave(tmp_path / f".video{suffix}.partial", leftovers[suffix])
         (recovered,) = recover(tmp_path)
         wanted = ["-show_entries", "stream=nb_read_frames", "-of", "csv=p=0"]

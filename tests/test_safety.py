@@ -370,9 +370,10 @@ def test_nothing_in_the_package_starts_a_program() -> None:
 
 
 def test_nothing_in_the_core_starts_a_program() -> None:
-    sources = [
-        path for path in (Path(__file__).parents[1] / "cpp").rglob("*.?pp") if path.is_file()
-    ]
+    core = Path(__file__).parents[1] / "cpp"
+    if not core.is_dir():
+        pytest.skip("the sources are not here: a wheel is tried")
+    sources = [path for path in core.rglob("*.?pp") if path.is_file()]
     assert len(sources) > 30
     starts = re.compile(r"\b(system|popen|exec[lv]\w*|posix_spawnp?|v?fork|dlopen)\s*\(")
     assert [path.name for path in sources if starts.search(path.read_text("utf-8"))] == []

@@ -6,13 +6,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import ale_py
 import gymnasium as gym
 import numpy as np
 import pytest
 from environments import NumberedEnv, numbered_frame, read_number
 from frames import HEIGHT, WIDTH
 from gymnasium.vector import AsyncVectorEnv, AutoresetMode, SyncVectorEnv
+from real_environments import KeepFrames, make_breakout, make_hopper
 from vector_environments import (
     MODE_NAMES,
     MODES,
@@ -29,8 +29,6 @@ from gymreel.triggers import always, at
 from gymreel.wrappers import KeepTerminalFrame
 from gymreel.wrappers.vector import RecordVideo
 
-gym.register_envs(ale_py)
-
 FIRST = "rl-video-episode-0.mp4"
 
 
@@ -40,19 +38,6 @@ class StartingAt(NumberedEnv):
     def __init__(self, first: int) -> None:
         super().__init__(100)
         self.num_states = first
-
-
-class KeepFrames(gym.Wrapper[Any, Any, Any, Any]):
-    """Keeps a copy of every frame that is rendered."""
-
-    def __init__(self, env: gym.Env[Any, Any]) -> None:
-        super().__init__(env)
-        self.frames: list[np.ndarray] = []
-
-    def render(self) -> Any:
-        holder: list[Any] = [self.env.render()]
-        self.frames.append(holder[0].copy())
-        return holder.pop()
 
 
 @pytest.mark.parametrize("num_envs", [1, 2, 3, 7, 64])
@@ -201,21 +186,12 @@ def test_cartpole_by_its_own_vector_environment(tmp_path: Path) -> None:
     base.close()
 
 
-def make_breakout() -> KeepFrames:
-    return KeepFrames(gym.make("ALE/Breakout-v5", render_mode="rgb_array", max_episode_steps=5))
-
-
-def make_hopper() -> KeepFrames:
-    return KeepFrames(
-        gym.make("Hopper-v5", render_mode="rgb_array", max_episode_steps=5, width=160, height=120)
-    )
-
-
 @pytest.mark.parametrize("make", [make_breakout, make_hopper])
 @pytest.mark.parametrize("layout", ["grid", "separate"])
-def test_atari_and_mujoco(tmp_path: Path, make: Callable[[], KeepFrames], layout: Any) -> None:
+def test_atari_and_mujoco(tmp_path: Path, make: Callable[..., Any], layout: Any) -> None:
     """Real frames, with strides of their own."""
-    singles = [make(), make()]
+    size = {"width": 160, "height": 120} if make is make_hopper else {}
+    singles = [KeepFrames(make(max_episode_steps=5, **size)) for _ in range(2)]
     envs: Any = RecordVideo(
         SyncVectorEnv(
             [lambda: singles[0], lambda: singles[1]], autoreset_mode=AutoresetMode.SAME_STEP

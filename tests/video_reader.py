@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,11 +12,21 @@ from typing import Any
 
 import av
 import numpy as np
+import pytest
 from environments import read_number
 
 from gymreel.episodes import LOG_NAME
 
-__all__ = ["count_frames", "decode", "iterate_frames", "names_in", "numbers_in", "probe", "tags"]
+__all__ = [
+    "count_frames",
+    "decode",
+    "iterate_frames",
+    "names_in",
+    "need_ffmpeg_programs",
+    "numbers_in",
+    "probe",
+    "tags",
+]
 
 
 def iterate_frames(path: str | os.PathLike[str]) -> Iterator[np.ndarray]:
@@ -59,6 +70,7 @@ def probe(path: str | os.PathLike[str]) -> dict[str, Any]:
     Returns:
         ``{"format": {…}, "streams": [{…}, …]}`` with ``nb_read_frames`` counted by decoding.
     """
+    need_ffmpeg_programs()
     command = ["ffprobe", "-v", "error", "-of", "json", "-show_format", "-show_streams"]
     finished = subprocess.run(
         [*command, "-count_frames", _as_file(path)], check=True, capture_output=True, text=True
@@ -67,9 +79,16 @@ def probe(path: str | os.PathLike[str]) -> dict[str, Any]:
     return answer
 
 
+def need_ffmpeg_programs() -> None:
+    """Skip the test where FFmpeg's programs are not installed, as where a wheel is tried alone."""
+    if shutil.which("ffprobe") is None:
+        pytest.skip("ffprobe is not installed")
+
+
 def tags(path: str | os.PathLike[str]) -> dict[str, str]:
     """Give the container's metadata, keys in lower case (Matroska writes them in upper case)."""
-    return {key.lower(): value for key, value in probe(path)["format"].get("tags", {}).items()}
+    with av.open(_as_file(path)) as container:
+        return {key.lower(): value for key, value in container.metadata.items()}
 
 
 def _as_file(path: str | os.PathLike[str]) -> str:

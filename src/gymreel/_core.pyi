@@ -8,6 +8,10 @@ from numpy.typing import NDArray
 __version__: str
 ffmpeg_version: str
 ffmpeg_license: str
+ffmpeg_configuration: str
+ffmpeg_is_bundled: bool
+ffmpeg_libraries: dict[str, tuple[str, str]]
+conversion_kernels: str
 
 def tile_sizes(frames: list[NDArray[np.uint8]]) -> list[tuple[int, int]]: ...
 def list_encoders() -> list[tuple[str, str, str, list[str], bool]]: ...

@@ -1,0 +1,177 @@
+#!/bin/sh
+# Builds what a wheel carries inside: a small static FFmpeg with its encoders, and Google Highway.
+#
+#   tools/build_ffmpeg.sh [--lgpl] [--sources FOLDER] [PREFIX]
+#
+# PREFIX, by default bundled/ in the checkout, where CMake looks with GYMREEL_BUNDLED_FFMPEG=ON, gets include/, lib/ with
+# pkg-config files, and licenses/ with what the wheel has to carry along: licence texts, configure lines, and where the
+# sources are from. --lgpl leaves libx264 out. --sources takes the archives from a folder; tools/ffmpeg_sources.txt has
+# their names and checksums. What is there already, built by this script in this way, is left as it is.
+#
+# Needs a C and a C++ compiler, make, cmake, pkg-config, on x86 nasm, and to fetch the sources curl and git. JOBS says how
+# many compilers run at once.
+set -eu
+
+fail() {
+    echo "build_ffmpeg.sh: $*" >&2
+    exit 1
+}
+
+flavour=gpl
+sources=
+while [ $# -gt 0 ]; do
+    case "$1" in
+        --lgpl) flavour=lgpl ;;
+        --sources)
+            [ $# -ge 2 ] || fail "--sources needs a folder"
+            sources=$(cd "$2" && pwd) || fail "--sources $2: there is no such folder"
+            shift
+            ;;
+        -*) fail "unknown option $1; usage: tools/build_ffmpeg.sh [--lgpl] [--sources FOLDER] [PREFIX]" ;;
+        *) break ;;
+    esac
+    shift
+done
+[ $# -le 1 ] || fail "one PREFIX at most, not: $*"
+
+tools=$(cd "$(dirname "$0")" && pwd)
+prefix=${1:-$tools/../bundled}
+mkdir -p "$prefix"
+prefix=$(cd "$prefix" && pwd)
+work=$prefix/build
+licenses=$prefix/licenses
+jobs=${JOBS:-$(getconf _NPROCESSORS_ONLN)}
+export PKG_CONFIG_PATH="$prefix/lib/pkgconfig"
+export PKG_CONFIG_LIBDIR="$prefix/lib/pkgconfig"
+export CFLAGS="${CFLAGS:-} -fvisibility=hidden"
+
+sha256_of() {
+    if command -v sha256sum >/dev/null; then sha256sum; else shasum -a 256; fi | cut -d ' ' -f 1
+}
+
+# Whatever changes what comes out: this script, the sources, and how it was called.
+recipe="$flavour $(uname -sm) $(cat "$0" "$tools/ffmpeg_sources.txt" | sha256_of)"
+if [ "$(cat "$prefix/recipe.txt" 2>/dev/null)" = "$recipe" ]; then
+    echo "==> FFmpeg is in $prefix already ($flavour)"
+    exit 0
+fi
+
+for tool in make cmake pkg-config "${CC:-cc}" "${CXX:-c++}"; do
+    command -v "$tool" >/dev/null || fail "$tool is missing; it needs a C and a C++ compiler, make, cmake and pkg-config"
+done
+case "$(uname -m)" in
+    x86_64 | i?86 | amd64) command -v nasm >/dev/null || fail "nasm is missing: without it the encoders are several times slower" ;;
+esac
+
+# fetch_git ADDRESS COMMIT FOLDER: Git checks what it fetches against the name of the commit.
+fetch_git() {
+    git init --quiet "$3"
+    git -C "$3" fetch --quiet --depth 1 "$1" "$2" || fail "commit $2 of $1 could not be fetched"
+    git -C "$3" checkout --quiet FETCH_HEAD
+    [ "$(git -C "$3" rev-parse HEAD)" = "$2" ] || fail "$1 gave another commit than $2"
+}
+
+# unpack_archive FILE CHECKSUM FOLDER
+unpack_archive() {
+    found=$(sha256_of <"$1")
+    [ "$found" = "$2" ] || fail "$1 has the SHA-256 $found, but it should have $2"
+    tar -xf "$1" -C "$3" --strip-components=1
+}
+
+# Puts the sources of a project into $work/PROJECT: from the folder that was named, else from their address.
+unpack() {
+    echo "==> $1"
+    rm -rf "${work:?}/$1"
+    mkdir -p "$work/$1"
+    origin=
+    while read -r project file checksum address; do
+        [ "$project" = "$1" ] && [ -z "$origin" ] || continue
+        if [ -n "$sources" ]; then
+            [ -e "$sources/$file" ] || continue
+            unpack_archive "$sources/$file" "$checksum" "$work/$1"
+        elif [ -z "$address" ]; then
+            continue
+        elif [ "$file" = git ]; then
+            fetch_git "$address" "$checksum" "$work/$1"
+        else
+            curl --fail --location --silent --show-error --retry 3 --output "$work/$file" "$address" ||
+                fail "$address could not be fetched; put $file into a folder and name it with --sources"
+            unpack_archive "$work/$file" "$checksum" "$work/$1"
+        fi
+        origin="$project $file $checksum $address"
+    done <"$tools/ffmpeg_sources.txt"
+    [ -n "$origin" ] || fail "no archive of $1${sources:+ in $sources}; tools/ffmpeg_sources.txt has their names"
+    # The address is told even of a build from a folder: this is where a reader of the wheel's licences finds the sources.
+    grep "^$1 .*://" "$tools/ffmpeg_sources.txt" | tr -s ' ' >>"$licenses/SOURCES.txt"
+    case "$origin" in *://*) ;; *) echo "    built from ${origin#* }" | tr -s ' ' >>"$licenses/SOURCES.txt" ;; esac
+}
+
+# in_build PROJECT COMMAND…: runs it in the project's folder; its output is shown only if it fails.
+in_build() {
+    project=$1
+    shift
+    (cd "$work/$project" && "$@") >"$work/$project.log" 2>&1 || {
+        tail -n 20 "$work/$project.log" >&2
+        fail "$project: this failed: $*"
+    }
+}
+
+configure() {
+    project=$1
+    shift
+    echo "$project: $(echo "$*" | sed "s|$prefix|PREFIX|g")" >>"$licenses/CONFIGURE.txt"
+    in_build "$project" "$@"
+}
+
+make_and_install() {
+    in_build "$1" make -j "$jobs"
+    in_build "$1" make install
+}
+
+rm -rf "$prefix/include" "$prefix/lib" "$prefix/share" "$licenses" "$prefix/recipe.txt"
+mkdir -p "$work" "$licenses"
+
+# For gymreel's own colour conversion.
+unpack highway
+configure highway cmake -S . -B . -DCMAKE_BUILD_TYPE=Release -DCMAKE_INSTALL_PREFIX="$prefix" -DCMAKE_INSTALL_LIBDIR=lib \
+    -DCMAKE_POSITION_INDEPENDENT_CODE=ON -DCMAKE_CXX_VISIBILITY_PRESET=hidden -DBUILD_SHARED_LIBS=OFF \
+    -DBUILD_TESTING=OFF -DHWY_ENABLE_TESTS=OFF -DHWY_ENABLE_EXAMPLES=OFF -DHWY_ENABLE_CONTRIB=OFF
+make_and_install highway
+cp "$work/highway/LICENSE-BSD3" "$licenses/highway-LICENSE.txt"
+
+if [ "$flavour" = gpl ]; then
+    unpack x264
+    configure x264 ./configure --prefix="$prefix" --enable-static --enable-pic --disable-cli --disable-opencl \
+        --disable-interlaced --bit-depth=8 --chroma-format=all
+    make_and_install x264
+    cp "$work/x264/COPYING" "$licenses/x264-COPYING.txt"
+fi
+
+# VP9 for WebM: AV1's encoders are five times the size and slower than most training loops draw.
+unpack libvpx
+configure libvpx ./configure --prefix="$prefix" --disable-shared --enable-static --enable-pic --disable-vp8 \
+    --disable-vp9-decoder --disable-examples --disable-tools --disable-docs --disable-unit-tests --disable-webm-io \
+    --disable-libyuv --enable-runtime-cpu-detect
+make_and_install libvpx
+cp "$work/libvpx/LICENSE" "$licenses/libvpx-LICENSE.txt"
+cp "$work/libvpx/PATENTS" "$licenses/libvpx-PATENTS.txt"
+
+unpack ffmpeg
+set -- --enable-encoder=libvpx_vp9,mpeg4,gif,ffv1
+if [ "$flavour" = gpl ]; then set -- "$@" --enable-gpl --enable-libx264 --enable-encoder=libx264,libx264rgb; fi
+# Nothing but what writes the containers, and what reads them again to complete or recover a recording.
+configure ffmpeg ./configure --prefix="$prefix" --enable-static --disable-shared --enable-pic --pkg-config-flags=--static \
+    --disable-everything --disable-autodetect --disable-programs --disable-doc --disable-network --disable-avdevice \
+    --disable-avfilter --disable-swresample --disable-postproc --disable-debug --enable-pthreads --enable-libvpx \
+    --enable-muxer=mp4,mov,matroska,webm,gif --enable-demuxer=mov,matroska,gif \
+    --enable-parser=h264,vp9,mpeg4video,gif \
+    --enable-bsf=extract_extradata,vp9_superframe,vp9_superframe_split "$@"
+make_and_install ffmpeg
+cp "$work/ffmpeg/LICENSE.md" "$licenses/ffmpeg-LICENSE.md"
+cp "$work/ffmpeg/COPYING.LGPLv2.1" "$licenses/ffmpeg-COPYING.LGPLv2.1.txt"
+if [ "$flavour" = gpl ]; then cp "$work/ffmpeg/COPYING.GPLv2" "$licenses/ffmpeg-COPYING.GPLv2.txt"; fi
+
+rm -rf "$work"
+echo "$flavour" >"$prefix/flavour.txt"
+echo "$recipe" >"$prefix/recipe.txt"
+echo "==> FFmpeg is in $prefix ($flavour)"

@@ -1,0 +1,87 @@
+"""Makes a wheel fit to be given away, or says why it is not; cibuildwheel's repair step.
+
+    python tools/repair_wheel.py WHEEL FOLDER
+
+The platform's own tool (auditwheel, delocate or delvewheel) sets the wheel's tag and would copy in
+what the module needs. For an FFmpeg of the system that is 120 libraries under all kinds of
+licences, so such a wheel is refused; and what comes out must be small.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+MAX_BYTES = 8_000_000
+
+# What lists a wheel's libraries from outside, and what repairs it.
+_TOOLS = {
+    "linux": (["auditwheel", "show"], ["auditwheel", "repair", "--wheel-dir"]),
+    "darwin": (["delocate-listdeps", "--all"], ["delocate-wheel", "--wheel-dir"]),
+    "win32": (["delvewheel", "show"], ["delvewheel", "repair", "--wheel-dir"]),
+}
+_FFMPEG = re.compile(
+    r"\b(?:lib)?(?:avcodec|avformat|avutil|swscale|x264|vpx)[-.\w]*\.(?:so|dylib|dll)\b"
+)
+
+
+def check_libraries(wheel: Path) -> None:
+    """Refuse a wheel whose module needs an FFmpeg from outside.
+
+    Raises:
+        SystemExit: It does; with what to do instead.
+    """
+    listing = subprocess.run(
+        [*_TOOLS[sys.platform][0], str(wheel)], check=True, capture_output=True, text=True
+    ).stdout
+    if found := sorted(set(_FFMPEG.findall(listing))):
+        raise SystemExit(
+            f"repair_wheel.py: {wheel.name} is refused: it needs {', '.join(found)} of this "
+            "system, and with them about 120 libraries would go into the wheel. Build it on the "
+            "static FFmpeg of tools/build_ffmpeg.sh, with GYMREEL_BUNDLED_FFMPEG=1 in the "
+            "environment (`make wheel` does both)."
+        )
+
+
+def check_result(wheel: Path) -> None:
+    """Refuse a repaired wheel that is too large or got libraries copied in.
+
+    Raises:
+        SystemExit: It is, or it did.
+    """
+    size = wheel.stat().st_size
+    if size > MAX_BYTES:
+        raise SystemExit(
+            f"repair_wheel.py: {wheel.name} is refused: {size / 1e6:.1f} MB is more than "
+            f"the {MAX_BYTES / 1e6:.0f} MB that a wheel may have; tools/build_ffmpeg.sh says what is "
+            "enabled"
+        )
+    copied = [
+        name
+        for name in zipfile.ZipFile(wheel).namelist()
+        if re.match(r"gymreel\.libs/|gymreel/\.dylibs/", name)
+    ]
+    if copied:
+        raise SystemExit(
+            f"repair_wheel.py: {wheel.name} is refused: these were copied into it, and nothing "
+            f"should have to be: {', '.join(copied)}"
+        )
+    print(f"repair_wheel.py: {wheel.name}: {size / 1e6:.1f} MB")
+
+
+def main(wheel: Path, folder: Path) -> None:
+    """Check, repair into ``folder``, check again."""
+    check_libraries(wheel)
+    before = set(folder.glob("*.whl"))
+    subprocess.run([*_TOOLS[sys.platform][1], str(folder), str(wheel)], check=True)
+    for repaired in set(folder.glob("*.whl")) - before:
+        check_result(repaired)
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 3:
+        raise SystemExit(__doc__)
+    main(Path(sys.argv[1]), Path(sys.argv[2]))
