@@ -45,7 +45,7 @@ help:
 	@echo "make test-asan  run the tests with AddressSanitizer and UndefinedBehaviorSanitizer (make test-tsan)"
 	@echo "make fuzz       feed the core random files and frames"
 	@echo "make bench      measure gymreel against its peers (make bench-quick, bench-guard, bench-report)"
-	@echo "make wheel      build a wheel for this machine into dist/"
+	@echo "make wheel      build a wheel with an FFmpeg inside into dist/"
 	@echo "make sdist      build the source distribution into dist/"
 	@echo "make clean      remove what was built"
 	@echo "make distclean  remove the virtual environment too"
@@ -88,15 +88,20 @@ tidy: system-test $(STAMPS)/packages-dev
 	printf '%s\n' $(filter %.cpp,$(CXX_FILES)) | \
 	    xargs -P "$$(getconf _NPROCESSORS_ONLN)" -n 1 $(VENV)/bin/clang-tidy --quiet -p build/tidy
 
-wheel: system-demo $(STAMPS)/packages-build
-	$(PY) -m pip wheel --quiet --no-build-isolation --no-deps --wheel-dir dist .
-	@ls dist/*.whl
+# With an FFmpeg inside. FFMPEG_FLAVOUR=lgpl leaves x264 out, FFMPEG_SOURCES=folder has the archives.
+wheel: system-demo $(STAMPS)/packages-wheel
+	@tools/system_packages.sh bundle
+	@PATH="$(CURDIR)/$(VENV)/bin:$$PATH" tools/build_ffmpeg.sh
+	@rm -rf build/wheel
+	GYMREEL_BUNDLED_FFMPEG=1 $(PY) -m pip wheel --quiet --no-build-isolation --no-deps --wheel-dir build/wheel .
+	@mkdir -p dist
+	@PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(PY) tools/repair_wheel.py build/wheel/*.whl dist
 
 sdist: system-demo $(STAMPS)/packages-build
 	$(PY) -c 'from scikit_build_core.build import build_sdist; build_sdist("dist")'
 
 clean:
-	rm -rf build dist demo .mypy_cache .pytest_cache .ruff_cache .hypothesis $(STAMPS)/build $(STAMPS)/build-development
+	rm -rf build bundled dist demo .mypy_cache .pytest_cache .ruff_cache .hypothesis $(STAMPS)/build $(STAMPS)/build-development
 
 distclean: clean
 	rm -rf $(VENV)
@@ -114,6 +119,11 @@ $(STAMPS)/packages-build: pyproject.toml $(STAMPS)/made-for
 	@echo "==> Python packages: build"
 	@$(PIP) --group build
 	@touch $@
+
+$(STAMPS)/packages-wheel: pyproject.toml $(STAMPS)/made-for
+	@echo "==> Python packages: wheel"
+	@$(PIP) --group wheel
+	@touch $@ $(STAMPS)/packages-build
 
 $(STAMPS)/packages-test: pyproject.toml $(STAMPS)/made-for
 	@echo "==> Python packages: test"

@@ -10,6 +10,7 @@ from typing import IO, Any
 
 import av
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 
 import gymreel
@@ -19,6 +20,7 @@ __all__ = [
     "WIDTH",
     "Frame",
     "Shown",
+    "need_encoder",
     "noise",
     "number_in",
     "numbered",
@@ -61,6 +63,13 @@ def solid(color: tuple[int, int, int], height: int = HEIGHT, width: int = WIDTH)
 def noise(seed: int, height: int = HEIGHT, width: int = WIDTH) -> Frame:
     """Make a frame that no encoder can make small."""
     return np.random.default_rng(seed).integers(0, 256, (height, width, 3), np.uint8)
+
+
+def need_encoder(codec: str) -> None:
+    """Skip the test where the FFmpeg in use has no encoder for a format, or not that encoder."""
+    installed = {name for info in gymreel.codecs() for name in (info.name, info.codec)}
+    if codec not in installed:
+        pytest.skip(f"this FFmpeg has no encoder for {codec}")
 
 
 def record(

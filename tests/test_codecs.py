@@ -11,7 +11,7 @@ from typing import Any
 
 import av
 import pytest
-from frames import noise, numbered, record
+from frames import need_encoder, noise, numbered, record
 from video_reader import count_frames, need_ffmpeg_programs, probe
 
 import gymreel
@@ -82,9 +82,8 @@ def test_suffixes_may_be_in_capitals(tmp_path: Path, suffix: str) -> None:
 
 @pytest.mark.parametrize("name", FORMATS)
 def test_a_format_by_its_usual_name_takes_its_best_encoder(tmp_path: Path, name: str) -> None:
-    best = next((encoder for encoder in FORMATS[name] if encoder in INSTALLED), None)
-    if best is None:
-        pytest.skip(f"this FFmpeg has no encoder for {name}")
+    need_encoder({"h265": "hevc"}.get(name, name))
+    best = next(encoder for encoder in FORMATS[name] if encoder in INSTALLED)
     suffix = ".gif" if name == "gif" else ".mkv"
     frame = noise(0, SIZE, SIZE)
     recording = record(tmp_path / f"v{suffix}", [frame], codec=name, **FAST.get(best, {}))
@@ -140,27 +139,53 @@ def without(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     return hide
 
 
+@pytest.fixture
+def with_the_systems_ffmpeg(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_core, "ffmpeg_is_bundled", False)
+
+
+@pytest.mark.usefixtures("with_the_systems_ffmpeg")
+@pytest.mark.parametrize(
+    ("hidden", "suffix", "encoder"),
+    [
+        ((), ".mp4", "libvpx-vp9"),
+        ((), ".mkv", "libvpx-vp9"),
+        ((), ".mov", "mpeg4"),
+        (("libvpx-vp9",), ".mp4", "mpeg4"),
+    ],
+)
 def test_auto_says_when_it_has_to_fall_back_and_the_fallback_works(
-    tmp_path: Path, without: Callable[..., None]
+    tmp_path: Path, without: Callable[..., None], hidden: tuple[str], suffix: str, encoder: str
 ) -> None:
-    without("libx264", "libopenh264")
-    with pytest.warns(GymreelWarning, match="no encoder libx264.*mpeg4") as caught:
-        writer = VideoWriter(tmp_path / "video.mp4")
+    need_encoder(encoder)
+    without("libx264", "libopenh264", *hidden)
+    with pytest.warns(GymreelWarning, match=f"no encoder libx264.*{encoder}") as caught:
+        writer = VideoWriter(tmp_path / f"video{suffix}")
     assert [warning.filename for warning in caught] == [__file__]
     for number in range(3):
         writer.write(numbered(number))
     recording = writer.close()
-    assert recording.encoder == "mpeg4"
+    assert recording.encoder == encoder
     assert count_frames(recording.path) == 3
 
 
+@pytest.mark.usefixtures("with_the_systems_ffmpeg")
 def test_encode_falls_back_with_a_warning_at_its_caller(without: Callable[..., None]) -> None:
-    without("libx264", "libopenh264")
+    without("libx264", "libopenh264", "libvpx-vp9")
     with pytest.warns(GymreelWarning, match="no encoder libx264") as caught:
         encoded = gymreel.encode([numbered(1)], suffix=".mkv")
     assert [warning.filename for warning in caught] == [__file__]
     with av.open(BytesIO(encoded)) as container:
         assert container.streams.video[0].codec_context.name == "mpeg4"
+
+
+def test_without_x264_inside_vp9_is_no_surprise(
+    tmp_path: Path, without: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    need_encoder("vp9")
+    monkeypatch.setattr(_core, "ffmpeg_is_bundled", True)
+    without("libx264", "libopenh264")
+    assert record(tmp_path / "video.mp4", [numbered(1)]).encoder == "libvpx-vp9"
 
 
 def test_a_named_encoder_does_not_fall_back(tmp_path: Path, without: Callable[..., None]) -> None:
@@ -189,6 +214,7 @@ def test_a_container_that_nothing_can_fill_is_said(
 def test_a_container_that_cannot_hold_the_codec_is_refused_with_one_that_can(
     tmp_path: Path, codec: str, suffix: str, wanted: str
 ) -> None:
+    need_encoder(codec)
     with pytest.raises(ConfigError, match=f"codec='{codec}'") as caught:
         VideoWriter(tmp_path / f"video{suffix}", codec=codec)
     assert wanted in str(caught.value)

@@ -12,7 +12,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from frames import numbered, numbers_in, record
+from frames import need_encoder, numbered, numbers_in, record
 
 from gymreel import EncodeError, OutputError, VideoWriter, codecs
 from gymreel.encoders import ENCODERS
@@ -37,6 +37,7 @@ def _count_readable(path: Path) -> int:
 def test_a_size_that_the_codec_refuses_is_named_with_the_codecs_reason(
     tmp_path: Path, settings: dict[str, str], shape: tuple[int, int]
 ) -> None:
+    need_encoder(settings.get("codec", "h264"))
     writer = VideoWriter(tmp_path / "video.mp4", **settings)  # type: ignore[arg-type]
     writer.write(np.zeros(shape, np.uint8))
     with pytest.raises(EncodeError) as caught:

@@ -5,8 +5,9 @@
 #
 # PREFIX, by default bundled/ in the checkout, where CMake looks with GYMREEL_BUNDLED_FFMPEG=ON, gets include/, lib/ with
 # pkg-config files, and licenses/ with what the wheel has to carry along: licence texts, configure lines, and where the
-# sources are from. --lgpl leaves libx264 out. --sources takes the archives from a folder; tools/ffmpeg_sources.txt has
-# their names and checksums. What is there already, built by this script in this way, is left as it is.
+# sources are from. --lgpl (or FFMPEG_FLAVOUR=lgpl) leaves libx264 out. --sources (or FFMPEG_SOURCES) takes the archives
+# from a folder; tools/ffmpeg_sources.txt has their names and checksums. What is there already, built by this script in
+# this way, is left as it is.
 #
 # Needs a C and a C++ compiler, make, cmake, pkg-config, on x86 nasm, and to fetch the sources curl and git. JOBS says how
 # many compilers run at once.
@@ -17,14 +18,14 @@ fail() {
     exit 1
 }
 
-flavour=gpl
-sources=
+flavour=${FFMPEG_FLAVOUR:-gpl}
+sources=${FFMPEG_SOURCES:-}
 while [ $# -gt 0 ]; do
     case "$1" in
         --lgpl) flavour=lgpl ;;
         --sources)
             [ $# -ge 2 ] || fail "--sources needs a folder"
-            sources=$(cd "$2" && pwd) || fail "--sources $2: there is no such folder"
+            sources=$2
             shift
             ;;
         -*) fail "unknown option $1; usage: tools/build_ffmpeg.sh [--lgpl] [--sources FOLDER] [PREFIX]" ;;
@@ -33,6 +34,8 @@ while [ $# -gt 0 ]; do
     shift
 done
 [ $# -le 1 ] || fail "one PREFIX at most, not: $*"
+case "$flavour" in gpl | lgpl) ;; *) fail "FFMPEG_FLAVOUR=$flavour must be gpl or lgpl" ;; esac
+[ -z "$sources" ] || sources=$(cd "$sources" 2>/dev/null && pwd) || fail "there is no folder of sources ${FFMPEG_SOURCES:-$sources}"
 
 tools=$(cd "$(dirname "$0")" && pwd)
 prefix=${1:-$tools/../bundled}

@@ -35,7 +35,7 @@ def check_libraries(wheel: Path) -> None:
         SystemExit: It does; with what to do instead.
     """
     listing = subprocess.run(
-        [*_TOOLS[sys.platform][0], str(wheel)], check=True, capture_output=True, text=True
+        [*_TOOLS[sys.platform][0], str(wheel)], check=True, stdout=subprocess.PIPE, text=True
     ).stdout
     if found := sorted(set(_FFMPEG.findall(listing))):
         raise SystemExit(
@@ -56,8 +56,8 @@ def check_result(wheel: Path) -> None:
     if size > MAX_BYTES:
         raise SystemExit(
             f"repair_wheel.py: {wheel.name} is refused: {size / 1e6:.1f} MB is more than "
-            f"the {MAX_BYTES / 1e6:.0f} MB that a wheel may have; tools/build_ffmpeg.sh says what is "
-            "enabled"
+            f"the {MAX_BYTES / 1e6:.0f} MB that a wheel may have; tools/build_ffmpeg.sh says "
+            "what is enabled"
         )
     copied = [
         name

@@ -1,8 +1,10 @@
 #!/bin/sh
-# Sees to what the build (and with "test", the tests) need from the system: looks first, installs only what is missing,
-# and where it cannot install says what to install.
+# Sees to what is needed from the system: looks first, installs only what is missing, and where it cannot install says
+# what to install.
 #
-#   tools/system_packages.sh demo|test
+#   tools/system_packages.sh demo      to build on the system's FFmpeg
+#   tools/system_packages.sh test      and to run the tests
+#   tools/system_packages.sh bundle    to build the FFmpeg that goes into a wheel; Python and CMake are there already
 set -eu
 cd "$(dirname "$0")/.."
 purpose=$1
@@ -28,15 +30,19 @@ sys.exit(not os.path.exists(os.path.join(sysconfig.get_path("include"), "Python.
 look() {
     missing=""
     have "${CXX:-c++}" || need compiler
-    if have pkg-config; then
-        # The versions themselves are CMake's to judge.
-        for library in libavcodec libavformat libavutil libswscale; do
-            pkg-config --exists "$library" || { need ffmpeg; break; }
-        done
-    else
-        need pkg-config
-        need ffmpeg
+    have pkg-config || need pkg-config
+    if [ "$purpose" = bundle ]; then
+        have make || need make
+        have curl || need curl
+        have git || need git
+        have xz || need xz
+        case "$(uname -m)" in x86_64 | i?86 | amd64) have nasm || need nasm ;; esac
+        return
     fi
+    # The versions themselves are CMake's to judge.
+    for library in libavcodec libavformat libavutil libswscale; do
+        pkg-config --exists "$library" 2>/dev/null || { need ffmpeg; break; }
+    done
     if python=$(tools/find_python.sh 2>/dev/null); then
         python_is_complete "$python" || need python
     else
@@ -85,7 +91,10 @@ packages_for() {
             apk:doctest) echo doctest-dev ;;
             apk:egl) echo mesa-egl mesa-dri-gallium ;;
 
-            brew:compiler) ;;
+            brew:compiler | brew:make) ;;
+            apt-get:xz) echo xz-utils ;;
+            *:make | *:curl | *:git | *:nasm | *:xz) echo "$thing" ;;
+
             brew:pkg-config) echo pkgconf ;;
             brew:ffmpeg | brew:ffprobe) echo ffmpeg ;;
             brew:python) echo python ;;
@@ -197,5 +206,6 @@ done
 
 look
 [ -z "$missing" ] || install_what_is_missing
+[ "$purpose" != bundle ] || exit 0  # It builds its own Highway.
 pkg-config --exists libhwy || install_highway ||
     echo "==> Without Google Highway (libhwy) the colour conversion is slower" >&2

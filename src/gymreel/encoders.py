@@ -47,13 +47,13 @@ class Container:
 
 
 _H264 = ("libx264", "libopenh264")
-_MP4_ENCODERS = (*_H264, "mpeg4")
+_WITHOUT_H264 = ("libvpx-vp9", "mpeg4")  # VP9 looks better, and browsers play it.
 
 CONTAINERS: Mapping[str, Container] = {
-    ".mp4": Container("mp4", _MP4_ENCODERS),
-    ".m4v": Container("mp4", _MP4_ENCODERS),
-    ".mov": Container("mov", _MP4_ENCODERS),
-    ".mkv": Container("matroska", _MP4_ENCODERS),
+    ".mp4": Container("mp4", (*_H264, *_WITHOUT_H264)),
+    ".m4v": Container("mp4", (*_H264, *_WITHOUT_H264)),
+    ".mov": Container("mov", (*_H264, "mpeg4")),
+    ".mkv": Container("matroska", (*_H264, *_WITHOUT_H264)),
     ".webm": Container("webm", ("libvpx-vp9", "libaom-av1", "libsvtav1", "libvpx")),
     ".gif": Container("gif", ("gif",)),
 }
@@ -259,7 +259,8 @@ def choose_encoder(codec: str, container: Container) -> CodecInfo:
             f"codec={codec!r} cannot go into a {container.muxer} file; "
             f"use a path that ends in {', '.join(found.suffixes) or 'another suffix'}"
         )
-    if codec == "auto" and found.name != wanted[0]:
+    # Who installs gymreel without libx264 inside knows it; a system that lacks it is a surprise.
+    if codec == "auto" and found.name != wanted[0] and not _core.ffmpeg_is_bundled:
         warnings.warn(
             f"FFmpeg {_core.ffmpeg_version} has no encoder {wanted[0]}: recording with "
             f"{found.name} instead (codec={found.name!r} says so without this warning)",
