@@ -1,0 +1,55 @@
+#!/bin/sh
+# Tries a wheel where nothing can help it: on a root file system without any FFmpeg or x264, and without network. There the
+# tutorial's evaluation script records, and then the wheel's tests are run.
+#
+#   tools/try_wheel.sh WHEEL
+#
+# As root, with debootstrap, unshare and pip. RELEASE chooses Debian's release, whose Python the wheel must be for. KEEP
+# names a folder for the videos.
+set -eu
+cd "$(dirname "$0")/.."
+[ $# -eq 1 ] && [ -f "$1" ] || { echo "usage: tools/try_wheel.sh WHEEL" >&2; exit 2; }
+wheel=$(cd "$(dirname "$1")" && pwd)/$(basename "$1")
+release=${RELEASE:-bookworm}
+root=$(mktemp -d)
+trap 'umount "$root/proc" 2>/dev/null; rm -rf "$root"' EXIT
+
+echo "==> Debian $release with Python, and nothing else"
+debootstrap --variant=minbase --include=python3-venv "$release" "$root" >"$root.log" 2>&1 || { tail "$root.log" >&2; exit 1; }
+rm -f "$root.log"
+found=$(find "$root" -xdev \( -name 'libav*' -o -name 'libsw*' -o -name '*x264*' -o -name '*vpx*' -o -name 'ffmpeg*' \) \
+    -not -path '*/share/*')
+[ -z "$found" ] || { echo "try_wheel.sh: there is an FFmpeg already: $found" >&2; exit 1; }
+
+# What is needed is fetched here, for the Python there.
+echo "==> Packages"
+version=$(chroot "$root" python3 -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+python3 -m venv "$root/fetch"
+mkdir -p "$root/try/packages"
+"$root/fetch/bin/pip" install --quiet --upgrade pip
+for platform in manylinux_2_17_x86_64 manylinux_2_28_x86_64 manylinux2014_x86_64; do set -- "$@" --platform "$platform"; done
+shift
+"$root/fetch/bin/pip" download --quiet --only-binary=:all: --python-version "$version" "$@" --dest "$root/try/packages" \
+    --group test-wheel
+rm -rf "$root/fetch"
+cp "$wheel" "$root/try/packages/"
+cp -r tests examples pyproject.toml "$root/try/"
+
+# Runs a command inside, without network.
+inside() { unshare --net --mount sh -c 'mount -t proc proc "$1/proc"; shift; exec chroot "$@"' sh "$root" "$root" \
+    env -i PATH=/try/venv/bin:/usr/bin:/bin HOME=/root LANG=C.UTF-8 SDL_VIDEODRIVER=dummy SDL_AUDIODRIVER=dummy \
+    sh -c "cd /try && $1"; }
+install="python -m pip install --quiet --disable-pip-version-check --no-index --find-links packages"
+
+echo "==> The tutorial's evaluation script, with the wheel, Gymnasium and pygame"
+inside "python3 -m venv venv && $install gymreel 'gymnasium[classic-control]'"
+inside "python -W error examples/evaluate.py && find . -name '*.mp4' -size +1k | sort"
+inside "python -m gymreel --version"
+if [ -n "${KEEP:-}" ]; then
+    mkdir -p "$KEEP"
+    find "$root/try" -path '*/venv' -prune -o -name '*.mp4' -exec cp {} "$KEEP" \;
+fi
+
+echo "==> The wheel's tests"
+# Only now, as PyAV reads the videos with an FFmpeg of its own.
+inside "$install --upgrade \$(ls packages/*.whl | grep -v gymreel) && python -m pytest -p no:cacheprovider"
