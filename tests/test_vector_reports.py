@@ -283,3 +283,16 @@ def test_a_log_that_is_closed_twice_has_each_once(tmp_path: Path, layout: Any) -
     envs.close()
     told = [(e.env_index, e.length, e.terminated) for e in read_episodes(tmp_path / "v")]
     assert told == [(1, 2, True), (0, 2, False)]
+
+
+@pytest.mark.parametrize("layout", ["grid", "separate"])
+def test_numbers_go_on_from_an_episode_id_that_is_set(tmp_path: Path, layout: Any) -> None:
+    # As where a training is resumed; Gymnasium's attribute can be set too.
+    envs = RecordVideo(sync(2), tmp_path / "v", layout=layout, episode_trigger=always)
+    envs.episode_id = 6
+    for _ in play(envs, 3):
+        pass
+    assert envs.episode_id == 8
+    envs.close()
+    assert [name.rpartition("-")[2] for name in names_in(tmp_path / "v")] == ["7.mp4", "8.mp4"]
+    assert [episode.index for episode in read_episodes(tmp_path / "v")] == [7]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any, NoReturn
 
 import numpy as np
@@ -84,6 +85,15 @@ class RecordedFrames:
     def writer(self) -> VideoWriter | None:
         """Where the frames go; None while nothing is being recorded."""
         return self._writer
+
+    @property
+    def path(self) -> Path:
+        """The file that the frames go to.
+
+        Raises:
+            NotRecordingError: Nothing is being recorded.
+        """
+        return self._open_writer().path
 
     @property
     def stats(self) -> WriterStats:

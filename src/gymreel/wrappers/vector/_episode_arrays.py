@@ -44,22 +44,24 @@ class EpisodeArrays:
 
     def step(
         self, rewards: Any, terminations: NDArray[np.bool_], truncations: NDArray[np.bool_]
-    ) -> tuple[Indices, Indices]:
+    ) -> tuple[Indices, Indices, Indices]:
         """Take what a step gave.
 
         Returns:
-            The environments that the step reset instead of stepping (autoreset in the next step),
-            and those whose episodes ended with it. Where it reset those at once, their next
-            episodes begin with :meth:`begin`, when the caller is done with these.
+            The environments that took no step, as their episodes were over; those of them that were
+            reset in its place (autoreset in the next step); and those whose episodes ended with it.
+            Where it reset those at once, their next episodes begin with :meth:`begin`, when the
+            caller is done with these.
         """
+        resting = self.is_over.nonzero()[0]
         begun = _NONE
-        if not self.is_over.any():
+        if resting.size == 0:
             self.returns += rewards
             self.lengths += 1
         elif self._mode is AutoresetMode.NEXT_STEP:
             self.returns += rewards
             self.lengths += 1
-            begun = np.flatnonzero(self.is_over)
+            begun = resting
             self.begin(begun)
         else:  # Nobody has reset those: what they do meanwhile belongs to no episode.
             goes_on = ~self.is_over
@@ -67,12 +69,12 @@ class EpisodeArrays:
             self.lengths += goes_on
         dones = np.logical_or(terminations, truncations)
         if not dones.any():
-            return begun, _NONE
+            return resting, begun, _NONE
         ended = np.flatnonzero(dones & ~self.is_over)
         self.terminated[ended] = np.asarray(terminations)[ended]
         self.truncated[ended] = np.asarray(truncations)[ended]
         self.is_over[ended] = True
-        return begun, ended
+        return resting, begun, ended
 
     def begin(self, environments: Indices, seeds: Sequence[int | None] | None = None) -> None:
         """Begin the next episodes of some environments.

@@ -3,47 +3,42 @@
 from __future__ import annotations
 
 import os
-import re
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from copy import deepcopy as copy_deeply
+from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Generic, Literal, NoReturn, cast
+from typing import Any, Generic, Literal, cast
 
 import gymnasium as gym
 import numpy as np
-from gymnasium import logger
 from gymnasium.core import ActType, ObsType
 from gymnasium.vector import AutoresetMode, VectorEnv, VectorWrapper
 
-from gymreel import _core, grid
 from gymreel.config import DEFAULT_MAX_PENDING_BYTES
 from gymreel.episodes import Episode
-from gymreel.errors import ConfigError, FrameError, GymreelError
+from gymreel.errors import ConfigError
 from gymreel.keep import KeepPolicy
 from gymreel.trackers import Tracker
-from gymreel.wrappers._recorded_frames import NotRecordingError
-from gymreel.wrappers._unfinished_videos import say_failures
-from gymreel.wrappers._video_recording import VideoRecording
 from gymreel.wrappers.record_episode_statistics import ConfigTypeError
 from gymreel.wrappers.vector._arguments import (
     autoreset_mode_of,
     check_aspect_ratio,
     check_envs,
     check_render_mode,
-    environment_name,
     seeds_of,
 )
-from gymreel.wrappers.vector._episode_arrays import EpisodeArrays, Indices, info_of
-from gymreel.wrappers.vector._frames import Renderer, Show
+from gymreel.wrappers.vector._episode_arrays import Indices
+from gymreel.wrappers.vector._frames import Renderer
+from gymreel.wrappers.vector._grid_video import GridVideo
+from gymreel.wrappers.vector._layout import Layout
 from gymreel.wrappers.vector._separate_videos import SeparateVideos
 from gymreel.wrappers.vector._terminal_frames import TerminalFrames
+from gymreel.wrappers.vector._vector_recording import VectorRecording
 
 __all__ = ["RecordVideo"]
 
 
 class RecordVideo(
-    VideoRecording,
+    VectorRecording,
     VectorWrapper[ObsType, ActType, ObsType, ActType, np.ndarray],
     Generic[ObsType, ActType],
     gym.utils.RecordConstructorArgs,
@@ -69,7 +64,6 @@ class RecordVideo(
         recording: Whether frames are being recorded, of any environment.
         recorded_frames: Counts the frames of the grid; always empty with ``layout="separate"``.
         autoreset_mode: When the vector environment resets what has ended.
-        episode_id: Number of the current episode of the first environment that is recorded.
         step_id: Number of the latest step, from 0; -1 before the first.
         frame_cols: Columns of the grid; -1 before the first frame.
         frame_rows: Rows of the grid.
@@ -195,22 +189,20 @@ class RecordVideo(
         self.record_first_only = record_first_only
         self._envs = check_envs(envs, record_first_only, env.num_envs)
         self.video_aspect_ratio = video_aspect_ratio
-        self._aspect_ratio = check_aspect_ratio(video_aspect_ratio)
-        self.frame_cols = -1
-        self.frame_rows = -1
+        aspect_ratio = check_aspect_ratio(video_aspect_ratio)
         self.autoreset_mode = autoreset_mode_of(env)
         self.render_history: list[Any] = []  # Always empty, as in Gymnasium: no mode gives lists.
         self._set_up(env, **arguments)
-        self._episodes = EpisodeArrays(env.num_envs, self.autoreset_mode)
-        self._final: dict[int, Episode] = {}  # Of recordings that their next episodes will end.
-        self._failures: list[tuple[str, GymreelError]] = []  # To be said when the step is over.
         self._has_news = False
-        self._renderer = Renderer(env)
         self._terminal: TerminalFrames | None = None
         if self.autoreset_mode is AutoresetMode.SAME_STEP:
             self._terminal = TerminalFrames(env, self._envs)
-        self._instead: dict[int, Any] = {}  # Frames that the next grid shows in others' places.
-        self._separate = SeparateVideos(env.num_envs) if layout == "separate" else None
+        renderer = Renderer(env)
+        self._layout: Layout
+        if layout == "grid":
+            self._layout = GridVideo(self._envs, aspect_ratio, renderer)
+        else:
+            self._layout = SeparateVideos(self._envs, env.num_envs, renderer)
 
     @property
     def has_autoreset(self) -> bool:
@@ -239,7 +231,7 @@ class RecordVideo(
         episodes.begin(begun, seeds_of(seed, self.num_envs))
         self._follow(begun)
         if self.recording:
-            self._record(begun.tolist())
+            self._layout.record(self, begun.tolist(), {})
         self._say_failures()
         return obs, infos
 
@@ -255,36 +247,38 @@ class RecordVideo(
         if self._has_news:
             self._has_news = False
             self._settle_videos()
+        layout = self._layout
         if self._terminal is not None:
-            self._terminal.want(self._being_recorded())
-            self._instead = {}
+            self._terminal.want(layout.recorded(self))
         obs, rewards, terminations, truncations, infos = self.env.step(actions)
         self.step_id += 1
 
         # All of what the environments have done is noted before anything here can fail.
-        episodes = self._episodes
-        resting = np.flatnonzero(episodes.is_over)  # Has been, or is being reset, or waits for it.
-        begun, ended = episodes.step(rewards, terminations, truncations)
+        resting, begun, ended = self._episodes.step(rewards, terminations, truncations)
         if self.recording:
-            self._add_rewards(rewards, resting)
+            layout.add_rewards(self, rewards, resting)
         if ended.size > 0:
             self._has_news = True
             self._tell(ended, infos)
-            if self._terminal is not None:
-                episodes.begin(ended)
-
         self._follow(begun)
+        instead: dict[int, Any] = {}
         if self._terminal is not None and ended.size > 0:
-            if self.recording:
-                self._record_terminal_frames(self._terminal, ended.tolist(), infos)
+            try:
+                if self.recording:
+                    instead = self._record_terminal_frames(self._terminal, ended.tolist(), infos)
+            finally:
+                self._episodes.begin(ended)
             self._follow(ended)
         if self.step_trigger and self.step_trigger(self.step_id):
             self.start_recording(f"{self.name_prefix}-step-{self.step_id}")
         if self.recording:
-            # Those that were reset in this step show their next episodes; others that are over
-            # wait for their reset and show nothing new.
-            waiting = set(resting.tolist()).difference(begun.tolist())
-            self._record([i for i in self._envs if i not in waiting] if waiting else self._envs)
+            environments: Sequence[int] = self._envs
+            if resting.size > begun.size:
+                # Those wait for their reset and show nothing new; who was reset in this step shows
+                # its next episode.
+                waiting = set(resting.tolist()).difference(begun.tolist())
+                environments = [i for i in self._envs if i not in waiting]
+            layout.record(self, environments, instead)
         if self._failures:
             self._say_failures()
         return obs, rewards, terminations, truncations, infos
@@ -319,16 +313,7 @@ class RecordVideo(
         Raises:
             GymreelError: No video can be written there and ``on_error`` is ``"raise"``.
         """
-        if self._separate is None:
-            super().start_recording(video_name)
-            return
-        prefix = f"{self.name_prefix}-"
-        for i in self._envs:
-            if video_name.startswith(prefix):
-                self._start_one(i, f"{prefix}env-{i}-{video_name.removeprefix(prefix)}")
-            else:
-                self._start_one(i, f"{video_name}-env-{i}")
-        self._say_failures()
+        self._layout.start(self, video_name)
 
     def stop_recording(self) -> None:
         """End the recording, or all of them; files are completed in the background.
@@ -336,227 +321,46 @@ class RecordVideo(
         Raises:
             NotRecordingError: Nothing is being recorded.
         """
-        if self._separate is None:
-            super().stop_recording()
-            return
-        if not self.recording:
-            raise NotRecordingError("stop_recording was called, but nothing is being recorded")
-        for i in tuple(self._separate.recordings):
-            self._stop_one(i)
+        self._layout.stop(self)
 
     def _capture_frame(self) -> None:
         """Render all environments into a frame of the grid; subclasses override this.
 
         With ``layout="separate"``, into a frame of each video.
         """
-        if not self.recording:
-            raise NotRecordingError("cannot capture a frame: nothing is being recorded")
-        if self._separate is not None:
-            self._record(self._envs)
-            self._say_failures()
-            return
-        instead, self._instead = self._instead, {}
-        try:
-            show = self._renderer.render()
-            for i, frame in instead.items():
-                show.replace(i, frame)
-            holder = show.take_all(self._envs)
-            frames = self._recorded_frames
-            assert frames.writer is not None
-            try:
-                if self.frame_cols < 0:
-                    width, height = grid.cell_size(_core.tile_sizes(holder))
-                    self.frame_cols, self.frame_rows = grid.arrange(
-                        len(self._envs), width, height, self._aspect_ratio
-                    )
-                frames.num_frames += frames.writer.write_tiles_from(holder, self.frame_cols)
-            except FrameError as error:
-                _raise_in_words(error, self._envs)
-        except GymreelError as error:
-            self._fail_recording(error)
-
-    def _record(self, environments: Collection[int]) -> None:
-        """Record a frame: of the grid, or of each of these environments that is being recorded."""
-        if self._separate is None:
-            self._record_frame()
-            return
-        recordings = self._separate.recordings
-        shown = [i for i in environments if i in recordings]
-        if not shown:
-            return
-        try:
-            show = self._renderer.render()
-        except GymreelError as error:
-            names = ", ".join(path.name for i in shown if (path := self._video_of(i)))
-            for i in shown:
-                self._stop_one(i, has_failed=True)
-            self._failures.append((f"Recording stopped: {names}: ", error))
-        else:
-            self._write_separately(self._separate, show, shown)
-
-    def _write_separately(
-        self, separate: SeparateVideos, show: Show, environments: Iterable[int]
-    ) -> None:
-        for i, error in separate.capture(show, environments, self.video_length):
-            path = self._video_of(i)
-            self._stop_one(i, has_failed=error is not None)
-            if error is not None:
-                name = path.name if path is not None else None
-                self._failures.append((f"Recording stopped: {name}: ", error))
+        self._layout.capture(self)
 
     def _record_terminal_frames(
         self, terminal: TerminalFrames, ended: Sequence[int], infos: Mapping[str, Any]
-    ) -> None:
-        """Record the last frames of episodes whose environments show the next ones already."""
-        recorded = self._being_recorded()
+    ) -> dict[int, Any]:
+        """Record the last frames of episodes whose environments show the next ones already.
+
+        Returns:
+            Those that are to be shown at the end of the step.
+        """
+        recorded = self._layout.recorded(self)
         holders = {i: terminal.take(i, infos) for i in ended if i in recorded}
         kept = {i: holder.pop() for i, holder in holders.items() if holder}
-        if self._separate is not None:
-            self._write_separately(self._separate, Show(kept), tuple(kept))
-            return
-        self._instead = kept
-        if self._envs[0] in kept:
-            try:
-                self._record_frame()
-            except GymreelError as error:  # Its next episode begins in this step all the same.
-                self._failures.append(("", error))
+        return self._layout.record_terminal(self, kept)
 
     def _follow(self, begun: Indices) -> None:
         """End the recordings of environments whose next episodes begin, and start those due."""
         if begun.size == 0:
             return
         chosen = set(begun.tolist())
-        is_first_among_them = self._envs[0] in chosen
-        self.episode_id += is_first_among_them
-        if self._separate is not None:
-            for i in self._envs:
-                if i in chosen:
-                    self._follow_one(i)
-        elif is_first_among_them:
-            if self.recording and self.video_length == float("inf"):
-                self.stop_recording()
-            self._final.clear()
-            if self.episode_trigger and self.episode_trigger(self.episode_id):
-                self.start_recording(f"{self.name_prefix}-episode-{self.episode_id}")
-
-    def _follow_one(self, i: int) -> None:
-        if self.video_length == float("inf"):
-            self._stop_one(i)
-        self._final.pop(i, None)
-        episode = int(self._episodes.index[i])
-        if self.episode_trigger and self.episode_trigger(episode):
-            self._start_one(i, f"{self.name_prefix}-env-{i}-episode-{episode}")
-
-    def _start_one(self, i: int, video_name: str) -> None:
-        """Start a recording of environment ``i`` alone; one in progress ends first."""
-        assert self._separate is not None
-        self._stop_one(i)
-        try:
-            writer = self._make_writer(video_name, self._episode_of(i))
-        except GymreelError as error:
-            self._failures.append((f"Recording stopped: {video_name}: ", error))
-        else:
-            self._separate.start(i, writer)
-            self.recording = True
-
-    def _stop_one(self, i: int, *, has_failed: bool = False) -> None:
-        """End the recording of environment ``i`` alone, if there is one."""
-        assert self._separate is not None
-        frames = self._separate.pop(i)
-        if frames is None:
-            return
-        self.recording = bool(self._separate.recordings)
-        assert frames.writer is not None
-        self._unfinished.ended(frames.writer, self._episode_of(i))
-        frames.finish()
-        if frames.num_frames == 0 and not has_failed:
-            logger.warn(
-                "%s", f"Ignored saving a video of environment {i} as there were zero frames."
-            )
-
-    def _name_environment(self, env: VectorEnv[Any, Any, Any]) -> str:
-        return environment_name(env)
-
-    def _being_recorded(self) -> Collection[int]:
-        """Say which environments are."""
-        if self._separate is not None:
-            return self._separate.recordings
-        return self._envs if self.recording else ()
-
-    def _add_rewards(self, rewards: Any, resting: Indices) -> None:
-        """Count a step in the recordings, but for environments that did not take it."""
-        if self._separate is not None:
-            self._separate.add_rewards(rewards, resting)
-        elif self._envs[0] not in resting:
-            self._recorded_frames.add_step(rewards[self._envs[0]])
-
-    def _tell(self, ended: Indices, infos: Mapping[str, Any]) -> None:
-        """Tell of episodes that have just ended, and remember those whose recordings go on."""
-        if self._terminal is not None and infos and "final_info" in infos:
-            infos = infos["final_info"]
-        told = []
-        for i in ended.tolist():
-            path = self._video_of(i)
-            if path is None and not self._reports.wants_episodes:
+        for i in self._layout.followed:
+            if i not in chosen:
                 continue
-            episode = self._episode_now(i, info_of(infos, i), path)
-            told.append(episode)
-            if path is not None:
-                self._final[i] = episode
-        if told and self._reports.wants_episodes:
-            self._reports.ended(told)
+            if self.video_length == float("inf"):
+                self._layout.end(self, i)
+            self._final.pop(i, None)
+            episode = int(self._episodes.index[i])
+            if self.episode_trigger and self.episode_trigger(episode):
+                self._layout.begin(self, i, f"episode-{episode}")
 
-    def _episode_of(self, i: int) -> Episode:
-        """Say how environment ``i``'s episode ended, or else how far it has come."""
-        return self._final.get(i) or self._episode_now(i, {}, self._video_of(i))
-
-    def _episode_now(self, i: int, info: Mapping[str, Any], path: Path | None) -> Episode:
-        episodes = self._episodes
-        return Episode(
-            index=int(episodes.index[i]),
-            env_index=i,
-            environment=self._environment,
-            return_=float(episodes.returns[i]),
-            length=int(episodes.lengths[i]),
-            seed=episodes.seeds[i],
-            terminated=bool(episodes.terminated[i]),
-            truncated=bool(episodes.truncated[i]),
-            info=info,
-            step=(self.step_id + 1) * self.num_envs,
-            name_prefix=self.name_prefix,
-            path=path,
-        )
-
-    def _current_episode(self) -> Episode:
-        return self._episode_of(self._envs[0])
-
-    def _video_of(self, i: int) -> Path | None:
-        """Give the file that environment ``i``'s episode is being recorded into."""
-        if self._separate is not None:
-            return self._separate.path_of(i)
-        return self._video_of_recording() if i == self._envs[0] else None
-
-    def _say_failures(self) -> None:
-        """Warn of what failed since the last call, or raise the first and warn of the others."""
-        failures, self._failures = self._failures, []
-        say_failures(failures, self.on_error)
+    def _path_of(self, i: int) -> Path | None:
+        return self._layout.path_of(self, i)
 
     def __getstate__(self) -> dict[str, Any]:
-        """Copy and pickle as not recording, with episodes of its own."""
-        return {
-            **super().__getstate__(),
-            "_episodes": copy_deeply(self._episodes),
-            "_final": {},
-            "_failures": [],
-            "_instead": {},
-            "_separate": None if self._separate is None else SeparateVideos(self.num_envs),
-        }
-
-
-def _raise_in_words(error: FrameError, environments: Sequence[int]) -> NoReturn:
-    """Raise an error that says which environment it is about, and not which tile."""
-
-    def name(match: re.Match[str]) -> str:
-        return f"environment {environments[int(match[1])]}"
-
-    raise type(error)(re.sub(r"\btile (\d+)", name, str(error))) from error
+        """Copy and pickle as not recording."""
+        return {**super().__getstate__(), "_layout": self._layout.without_recordings()}

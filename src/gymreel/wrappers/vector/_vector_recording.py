@@ -1,0 +1,113 @@
+"""What recorders do that follow many environments, each from episode to episode."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from copy import deepcopy as copy_deeply
+from pathlib import Path
+from typing import Any
+
+from gymnasium.vector import AutoresetMode
+
+from gymreel.episodes import Episode
+from gymreel.errors import GymreelError
+from gymreel.wrappers._unfinished_videos import say_failures
+from gymreel.wrappers._video_recording import VideoRecording
+from gymreel.wrappers.vector._arguments import environment_name
+from gymreel.wrappers.vector._episode_arrays import EpisodeArrays, Indices, info_of
+
+__all__ = ["VectorRecording"]
+
+
+class VectorRecording(VideoRecording):
+    """The part of the vector ``RecordVideo`` that knows the current episode of each environment.
+
+    Subclasses set ``autoreset_mode`` and ``_envs``, the environments to record, before the rest.
+
+    Attributes:
+        autoreset_mode: When the vector environment resets what has ended.
+        frame_cols: Columns of the grid; -1 before the first frame.
+        frame_rows: Rows of the grid.
+    """
+
+    autoreset_mode: AutoresetMode
+    num_envs: int
+    _envs: tuple[int, ...]
+
+    def _set_up(self, env: Any, **arguments: Any) -> None:
+        self._episodes = EpisodeArrays(env.num_envs, self.autoreset_mode)
+        self._final: dict[int, Episode] = {}  # Of recordings that their next episodes will end.
+        self._failures: list[tuple[str, GymreelError]] = []  # To be said when the step is over.
+        self.frame_cols = -1
+        self.frame_rows = -1
+        super()._set_up(env, **arguments)
+
+    @property
+    def episode_id(self) -> int:
+        """Number of the current episode of the first environment that is recorded."""
+        return int(self._episodes.index[self._envs[0]])
+
+    @episode_id.setter
+    def episode_id(self, number: int) -> None:
+        self._episodes.index[self._envs[0]] = number
+
+    def _name_environment(self, env: Any) -> str:
+        return environment_name(env)
+
+    def _path_of(self, i: int) -> Path | None:
+        """Give the file that environment ``i``'s episode is being recorded into."""
+        raise NotImplementedError
+
+    def _tell(self, ended: Indices, infos: Mapping[str, Any]) -> None:
+        """Tell of episodes that have just ended, and remember those whose recordings go on."""
+        if self.autoreset_mode is AutoresetMode.SAME_STEP and infos and "final_info" in infos:
+            infos = infos["final_info"]
+        told = []
+        for i in ended.tolist():
+            path = self._path_of(i)
+            if path is None and not self._reports.wants_episodes:
+                continue
+            episode = self._episode_now(i, info_of(infos, i), path)
+            told.append(episode)
+            if path is not None:
+                self._final[i] = episode
+        if told and self._reports.wants_episodes:
+            self._reports.ended(told)
+
+    def _episode_of(self, i: int) -> Episode:
+        """Say how environment ``i``'s episode ended, or else how far it has come."""
+        return self._final.get(i) or self._episode_now(i, {}, self._path_of(i))
+
+    def _episode_now(self, i: int, info: Mapping[str, Any], path: Path | None) -> Episode:
+        episodes = self._episodes
+        return Episode(
+            index=int(episodes.index[i]),
+            env_index=i,
+            environment=self._environment,
+            return_=float(episodes.returns[i]),
+            length=int(episodes.lengths[i]),
+            seed=episodes.seeds[i],
+            terminated=bool(episodes.terminated[i]),
+            truncated=bool(episodes.truncated[i]),
+            info=info,
+            step=(self.step_id + 1) * self.num_envs,
+            name_prefix=self.name_prefix,
+            path=path,
+        )
+
+    def _current_episode(self) -> Episode:
+        return self._episode_of(self._envs[0])
+
+    def _say_failures(self) -> None:
+        """Warn of what failed since the last call, or raise the first and warn of the others."""
+        failures, self._failures = self._failures, []
+        say_failures(failures, self.on_error)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Copy and pickle as not recording, with episodes of its own."""
+        return {
+            **super().__getstate__(),
+            "_episodes": copy_deeply(self._episodes),
+            "_final": {},
+            "_failures": [],
+        }
