@@ -11,10 +11,10 @@ import gymnasium as gym
 import numpy as np
 import pytest
 from environments import NumberedEnv
-from gymnasium.vector import AsyncVectorEnv, AutoresetMode, SyncVectorEnv
+from gymnasium.vector import AsyncVectorEnv, AutoresetMode, SyncVectorEnv, VectorWrapper
 from gymnasium.wrappers.vector import DictInfoToList
 from vector_environments import MODE_NAMES, MODES, NativeEnv, act, numbers_by_file, play, sync
-from video_reader import names_in
+from video_reader import names_in, tags
 
 from gymreel import CallbackError, Episode, keep, read_episodes
 from gymreel.trackers import Tracker
@@ -296,3 +296,41 @@ def test_numbers_go_on_from_an_episode_id_that_is_set(tmp_path: Path, layout: An
     envs.close()
     assert [name.rpartition("-")[2] for name in names_in(tmp_path / "v")] == ["7.mp4", "8.mp4"]
     assert [episode.index for episode in read_episodes(tmp_path / "v")] == [7]
+
+
+class Objectives(VectorWrapper[Any, Any, Any, Any, Any]):
+    """Gives several rewards for each environment, or things that are no numbers."""
+
+    def __init__(self, env: Any, rewards: Any) -> None:
+        super().__init__(env)
+        self._rewards = rewards
+
+    def step(self, actions: Any) -> Any:
+        result = self.env.step(actions)
+        return result[0], self._rewards, *result[2:]
+
+
+@pytest.mark.parametrize("layout", ["grid", "separate"])
+@pytest.mark.parametrize("mode", MODES, ids=MODE_NAMES)
+@pytest.mark.parametrize(
+    "rewards",
+    [np.ones((2, 3)), np.ones((2, 2)), np.ones((2, 1)), np.array([None, {}]), ["one", "two"]],
+    ids=lambda rewards: str(getattr(rewards, "shape", "list")),
+)
+def test_rewards_that_have_no_sum_cost_no_step(
+    tmp_path: Path, rewards: Any, mode: AutoresetMode, layout: Any
+) -> None:
+    base = Objectives(sync(2, 3, mode=mode), rewards)
+    saved: list[Episode] = []
+    envs = RecordVideo(
+        base, tmp_path / "v", layout=layout, episode_trigger=always, on_saved=saved.append
+    )
+    for _ in play(envs, 3):
+        pass
+    envs.close()
+    log = read_episodes(tmp_path / "v")
+    assert {(each.env_index, each.length) for each in log} >= {(0, 2), (1, 3)}
+    assert {each.return_ for each in (*log, *saved)} == {None}
+    for name in names_in(tmp_path / "v"):
+        found = tags(tmp_path / "v" / name)
+        assert "return" not in found or found["steps"] == "0"

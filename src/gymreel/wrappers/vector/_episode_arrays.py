@@ -10,21 +10,18 @@ from gymnasium.vector import AutoresetMode
 from numpy.typing import NDArray
 
 from gymreel.wrappers.keep_terminal_frame import TERMINAL_FRAME
+from gymreel.wrappers.vector._step_sums import Indices, StepSums
 
 __all__ = ["EpisodeArrays", "info_of"]
-
-Indices = NDArray[np.intp]
 
 _NONE: Indices = np.empty(0, np.intp)
 
 
-class EpisodeArrays:
+class EpisodeArrays(StepSums):
     """The current episode of each environment: its number, its sums, and whether it is over.
 
     Attributes:
         index: Numbers of the episodes, from 0; -1 before the first reset.
-        returns: Sums of rewards.
-        lengths: Numbers of steps.
         terminated: Whether the last step of an episode that is over said so,
         truncated: or this.
         is_over: Which episodes have ended and whose environments were not reset yet.
@@ -33,10 +30,9 @@ class EpisodeArrays:
 
     def __init__(self, num_envs: int, autoreset_mode: AutoresetMode) -> None:
         """Begin before the first reset."""
+        super().__init__(num_envs)
         self._mode = autoreset_mode
         self.index = np.full(num_envs, -1)
-        self.returns = np.zeros(num_envs)
-        self.lengths = np.zeros(num_envs, int)
         self.terminated = np.zeros(num_envs, bool)
         self.truncated = np.zeros(num_envs, bool)
         self.is_over = np.zeros(num_envs, bool)
@@ -55,18 +51,13 @@ class EpisodeArrays:
         """
         resting = self.is_over.nonzero()[0]
         begun = _NONE
-        if resting.size == 0:
-            self.returns += rewards
-            self.lengths += 1
-        elif self._mode is AutoresetMode.NEXT_STEP:
-            self.returns += rewards
-            self.lengths += 1
-            begun = resting
-            self.begin(begun)
+        if self._mode is AutoresetMode.NEXT_STEP:
+            self.add_step(rewards, _NONE)
+            if resting.size > 0:
+                begun = resting
+                self.begin(begun)
         else:  # Nobody has reset those: what they do meanwhile belongs to no episode.
-            goes_on = ~self.is_over
-            self.returns += np.where(goes_on, rewards, 0)
-            self.lengths += goes_on
+            self.add_step(rewards, resting)
         dones = np.logical_or(terminations, truncations)
         if not dones.any():
             return resting, begun, _NONE
@@ -84,8 +75,7 @@ class EpisodeArrays:
             seeds: One for each environment there is, not only for these; None for none.
         """
         self.index[environments] += 1
-        self.returns[environments] = 0
-        self.lengths[environments] = 0
+        self.restart(environments)
         self.terminated[environments] = False
         self.truncated[environments] = False
         self.is_over[environments] = False

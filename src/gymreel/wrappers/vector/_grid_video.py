@@ -11,9 +11,9 @@ from gymreel import _core, grid
 from gymreel.errors import FrameError, GymreelError
 from gymreel.wrappers._recorded_frames import NotRecordingError
 from gymreel.wrappers._video_recording import VideoRecording
-from gymreel.wrappers.vector._episode_arrays import Indices
 from gymreel.wrappers.vector._frames import Renderer
 from gymreel.wrappers.vector._layout import Layout
+from gymreel.wrappers.vector._step_sums import Indices
 from gymreel.wrappers.vector._vector_recording import VectorRecording
 
 __all__ = ["GridVideo"]

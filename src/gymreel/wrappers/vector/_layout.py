@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
-from gymreel.wrappers.vector._episode_arrays import Indices
+from gymreel.wrappers.vector._step_sums import Indices
 from gymreel.wrappers.vector._vector_recording import VectorRecording
 
 __all__ = ["Layout"]

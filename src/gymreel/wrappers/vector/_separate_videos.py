@@ -6,14 +6,13 @@ from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from gymnasium import logger
 
 from gymreel.errors import FrameError, GymreelError
 from gymreel.wrappers._recorded_frames import NotRecordingError, RecordedFrames
-from gymreel.wrappers.vector._episode_arrays import Indices
 from gymreel.wrappers.vector._frames import Renderer, Show, name_environment
 from gymreel.wrappers.vector._layout import Layout
+from gymreel.wrappers.vector._step_sums import Indices, StepSums
 from gymreel.wrappers.vector._vector_recording import VectorRecording
 
 __all__ = ["SeparateVideos"]
@@ -29,9 +28,7 @@ class SeparateVideos(Layout):
         self._num_envs = num_envs
         self._renderer = renderer
         self._recordings: dict[int, RecordedFrames] = {}
-        # Of all environments together: one by one takes longer than all the rest of a step.
-        self._returns = np.zeros(num_envs)
-        self._lengths = np.zeros(num_envs, int)
+        self._sums = StepSums(num_envs)
 
     def start(self, recorder: VectorRecording, video_name: str) -> None:
         """Start a video of each, with the environment's number in its name."""
@@ -105,10 +102,7 @@ class SeparateVideos(Layout):
 
     def add_rewards(self, recorder: VectorRecording, rewards: Any, resting: Indices) -> None:
         """Count the steps of all together."""
-        kept = self._returns[resting], self._lengths[resting]
-        self._returns += rewards
-        self._lengths += 1
-        self._returns[resting], self._lengths[resting] = kept
+        self._sums.add_step(rewards, resting)
 
     def without_recordings(self) -> SeparateVideos:
         """Give another one of the same environments."""
@@ -143,8 +137,7 @@ class SeparateVideos(Layout):
             recorder._failures.append((f"Recording stopped: {video_name}: ", error))
             return
         self._recordings[i] = RecordedFrames(writer)
-        self._returns[i] = 0
-        self._lengths[i] = 0
+        self._sums.restart(i)
         recorder.recording = True
 
     def _end(self, recorder: VectorRecording, i: int) -> RecordedFrames | None:
@@ -152,8 +145,8 @@ class SeparateVideos(Layout):
         if frames is None:
             return None
         recorder.recording = bool(self._recordings)
-        frames.num_steps = int(self._lengths[i])
-        frames.total_reward = float(self._returns[i])
+        frames.num_steps = int(self._sums.lengths[i])
+        frames.total_reward = self._sums.return_of(i)
         assert frames.writer is not None
         recorder._unfinished.ended(frames.writer, recorder._episode_of(i))
         frames.finish()

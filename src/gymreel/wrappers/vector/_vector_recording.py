@@ -14,7 +14,8 @@ from gymreel.errors import GymreelError
 from gymreel.wrappers._unfinished_videos import say_failures
 from gymreel.wrappers._video_recording import VideoRecording
 from gymreel.wrappers.vector._arguments import environment_name
-from gymreel.wrappers.vector._episode_arrays import EpisodeArrays, Indices, info_of
+from gymreel.wrappers.vector._episode_arrays import EpisodeArrays, info_of
+from gymreel.wrappers.vector._step_sums import Indices
 
 __all__ = ["VectorRecording"]
 
@@ -84,7 +85,7 @@ class VectorRecording(VideoRecording):
             index=int(episodes.index[i]),
             env_index=i,
             environment=self._environment,
-            return_=float(episodes.returns[i]),
+            return_=episodes.return_of(i),
             length=int(episodes.lengths[i]),
             seed=episodes.seeds[i],
             terminated=bool(episodes.terminated[i]),

@@ -26,11 +26,11 @@ from gymreel.wrappers.vector._arguments import (
     check_render_mode,
     seeds_of,
 )
-from gymreel.wrappers.vector._episode_arrays import Indices
 from gymreel.wrappers.vector._frames import Renderer
 from gymreel.wrappers.vector._grid_video import GridVideo
 from gymreel.wrappers.vector._layout import Layout
 from gymreel.wrappers.vector._separate_videos import SeparateVideos
+from gymreel.wrappers.vector._step_sums import Indices
 from gymreel.wrappers.vector._terminal_frames import TerminalFrames
 from gymreel.wrappers.vector._vector_recording import VectorRecording
 

@@ -1,0 +1,52 @@
+"""Rewards and steps of many environments, added up in arrays."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["Indices", "StepSums"]
+
+Indices = NDArray[np.intp]
+
+
+class StepSums:
+    """What some stretch of each environment's steps has come to.
+
+    Of all together, as one by one takes longer than all the rest of a step.
+
+    Attributes:
+        returns: Sums of rewards; see :meth:`return_of`.
+        lengths: Numbers of steps.
+    """
+
+    def __init__(self, num_envs: int) -> None:
+        """Begin with none."""
+        self.returns = np.zeros(num_envs)
+        self.lengths = np.zeros(num_envs, int)
+        self._has_returns = True
+
+    def add_step(self, rewards: Any, resting: Indices) -> None:
+        """Count a step of all environments but those that did not take it."""
+        kept = (self.returns[resting], self.lengths[resting]) if resting.size > 0 else None
+        if self._has_returns:
+            try:
+                self.returns += rewards
+            except (TypeError, ValueError):
+                # Several for each environment, or no numbers. They are not for us to understand,
+                # and the step has been taken.
+                self._has_returns = False
+        self.lengths += 1
+        if kept is not None:
+            self.returns[resting], self.lengths[resting] = kept
+
+    def restart(self, environments: Indices | int) -> None:
+        """Begin again with some."""
+        self.returns[environments] = 0
+        self.lengths[environments] = 0
+
+    def return_of(self, i: int) -> float | None:
+        """Give the sum of environment ``i``'s rewards; None where rewards have no sums."""
+        return float(self.returns[i]) if self._has_returns else None
