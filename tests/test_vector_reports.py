@@ -334,3 +334,49 @@ def test_rewards_that_have_no_sum_cost_no_step(
     for name in names_in(tmp_path / "v"):
         found = tags(tmp_path / "v" / name)
         assert "return" not in found or found["steps"] == "0"
+
+
+@pytest.mark.parametrize("layout", ["grid", "separate"])
+@pytest.mark.parametrize("episode_log", [True, False])
+@pytest.mark.parametrize("mode", [AutoresetMode.NEXT_STEP, AutoresetMode.DISABLED])
+def test_a_video_that_starts_with_an_episodes_last_step_is_of_that_episode(
+    tmp_path: Path, mode: AutoresetMode, episode_log: bool, layout: Any
+) -> None:
+    saved: list[Episode] = []
+    envs = RecordVideo(
+        SyncVectorEnv(telling(2, 9), autoreset_mode=mode),
+        tmp_path / "v",
+        layout=layout,
+        step_trigger=lambda step: step == 1,
+        episode_log=episode_log,
+        on_saved=saved.append,
+    )
+    for _ in play(envs, 3):
+        pass
+    envs.close()
+    episode = next(each for each in saved if each.env_index == 0)
+    assert (episode.index, episode.length, episode.truncated) == (0, 2, True)
+    assert episode.info["is_success"]
+    assert episode.path is not None
+
+
+@pytest.mark.parametrize("layout", ["grid", "separate"])
+def test_a_video_of_an_episode_without_steps_is_of_that_episode(
+    tmp_path: Path, layout: Any
+) -> None:
+    saved: list[Episode] = []
+    envs = RecordVideo(
+        sync(9, 9),
+        tmp_path / "v",
+        layout=layout,
+        episode_trigger=always,
+        on_saved=saved.append,
+    )
+    envs.reset(seed=3)
+    envs.reset(seed=8)
+    envs.close()
+    assert [(each.index, each.seed) for each in saved if each.env_index == 0] == [(0, 3), (1, 8)]
+    for episode in saved:
+        assert episode.path is not None
+        assert episode.path.stem.endswith(f"-episode-{episode.index}")
+        assert (episode.length, episode.num_frames) == (0, 1)

@@ -23,7 +23,7 @@ class Layout(abc.ABC):
         followed: The environments whose episodes begin and end recordings.
     """
 
-    followed: Collection[int]
+    followed: Sequence[int]
 
     @abc.abstractmethod
     def start(self, recorder: VectorRecording, video_name: str) -> None:

@@ -23,8 +23,7 @@ class SeparateVideos(Layout):
 
     def __init__(self, envs: Sequence[int], num_envs: int, renderer: Renderer) -> None:
         """Record these of the environments there are."""
-        self.followed = dict.fromkeys(envs)  # In order, and quick to look one up.
-        self._envs = envs
+        self.followed = self._envs = envs
         self._num_envs = num_envs
         self._renderer = renderer
         self._recordings: dict[int, RecordedFrames] = {}

@@ -37,7 +37,9 @@ class VectorRecording(VideoRecording):
 
     def _set_up(self, env: Any, **arguments: Any) -> None:
         self._episodes = EpisodeArrays(env.num_envs, self.autoreset_mode)
-        self._final: dict[int, Episode] = {}  # Of recordings that their next episodes will end.
+        self._final: dict[
+            int, Episode
+        ] = {}  # Of episodes that are over, until their next ones begin.
         self._failures: list[tuple[str, GymreelError]] = []  # To be said when the step is over.
         self.frame_cols = -1
         self.frame_rows = -1
@@ -60,19 +62,23 @@ class VectorRecording(VideoRecording):
         raise NotImplementedError
 
     def _tell(self, ended: Indices, infos: Mapping[str, Any]) -> None:
-        """Tell of episodes that have just ended, and remember those whose recordings go on."""
+        """Tell of episodes that have just ended, and note how, for the videos that show them.
+
+        Those may end later, with the next episode, and even begin later: with the step_trigger.
+        """
         if self.autoreset_mode is AutoresetMode.SAME_STEP and infos and "final_info" in infos:
             infos = infos["final_info"]
         told = []
+        wants_episodes = self._reports.wants_episodes
         for i in ended.tolist():
             path = self._path_of(i)
-            if path is None and not self._reports.wants_episodes:
+            is_told = wants_episodes and self._episodes.lengths[i] > 0
+            if not (is_told or path is not None or self.step_trigger):
                 continue
-            episode = self._episode_now(i, info_of(infos, i), path)
-            told.append(episode)
-            if path is not None:
-                self._final[i] = episode
-        if told and self._reports.wants_episodes:
+            self._final[i] = episode = self._episode_now(i, info_of(infos, i), path)
+            if is_told:
+                told.append(episode)
+        if told:
             self._reports.ended(told)
 
     def _episode_of(self, i: int) -> Episode:

@@ -227,7 +227,7 @@ class RecordVideo(
         obs, infos = self.env.reset(seed=cast("Any", seed), options=options)
         begun = np.arange(self.num_envs) if mask is None else np.flatnonzero(mask)
         episodes = self._episodes
-        self._tell(begun[(episodes.lengths[begun] > 0) & ~episodes.is_over[begun]], {})
+        self._tell(begun[~episodes.is_over[begun]], {})
         episodes.begin(begun, seeds_of(seed, self.num_envs))
         self._follow(begun)
         if self.recording:
@@ -291,7 +291,7 @@ class RecordVideo(
         """
         episodes = self._episodes
         try:
-            self._tell(np.flatnonzero((episodes.lengths > 0) & ~episodes.is_over), {})
+            self._tell(np.flatnonzero(~episodes.is_over), {})
             if self.recording:
                 self.stop_recording()
         finally:
@@ -348,12 +348,13 @@ class RecordVideo(
         if begun.size == 0:
             return
         chosen = set(begun.tolist())
-        for i in self._layout.followed:
-            if i not in chosen:
-                continue
-            if self.video_length == float("inf"):
+        due = [i for i in self._layout.followed if i in chosen]
+        if self.video_length == float("inf"):
+            for i in due:
                 self._layout.end(self, i)
+        for i in chosen:
             self._final.pop(i, None)
+        for i in due:
             episode = int(self._episodes.index[i])
             if self.episode_trigger and self.episode_trigger(episode):
                 self._layout.begin(self, i, f"episode-{episode}")
