@@ -380,3 +380,31 @@ def test_a_video_of_an_episode_without_steps_is_of_that_episode(
         assert episode.path is not None
         assert episode.path.stem.endswith(f"-episode-{episode.index}")
         assert (episode.length, episode.num_frames) == (0, 1)
+
+
+@pytest.mark.parametrize("on_error", ["warn", "raise"])
+@pytest.mark.parametrize("layout", ["grid", "separate"])
+def test_videos_of_episodes_that_never_end_are_told_of_meanwhile(
+    tmp_path: Path, layout: Any, on_error: Any
+) -> None:
+    saved: list[Episode] = []
+    envs = RecordVideo(
+        sync(10**6, 10**6),
+        tmp_path / "v",
+        layout=layout,
+        step_trigger=lambda step: step % 4 == 0,
+        video_length=1,
+        keep=keep.last(2),
+        on_saved=saved.append,
+        on_error=on_error,
+    )
+    envs.reset()
+    for _ in range(20):
+        act(envs)
+        for writer in tuple(envs._unfinished._videos):
+            if not envs.recording:
+                writer.close()  # As if encoding took no time.
+    assert len(saved) >= (4 if layout == "grid" else 8)
+    assert len(names_in(tmp_path / "v")) <= 4
+    envs.close()
+    assert len(names_in(tmp_path / "v")) == 2

@@ -148,5 +148,6 @@ class SeparateVideos(Layout):
         frames.total_reward = self._sums.return_of(i)
         assert frames.writer is not None
         recorder._unfinished.ended(frames.writer, recorder._episode_of(i))
+        recorder._has_news = True
         frames.finish()
         return frames

@@ -41,6 +41,7 @@ class VectorRecording(VideoRecording):
             int, Episode
         ] = {}  # Of episodes that are over, until their next ones begin.
         self._failures: list[tuple[str, GymreelError]] = []  # To be said when the step is over.
+        self._has_news = False  # Something has ended since videos were last asked about.
         self.frame_cols = -1
         self.frame_rows = -1
         super()._set_up(env, **arguments)
@@ -68,6 +69,7 @@ class VectorRecording(VideoRecording):
         """
         if self.autoreset_mode is AutoresetMode.SAME_STEP and infos and "final_info" in infos:
             infos = infos["final_info"]
+        self._has_news |= ended.size > 0
         told = []
         wants_episodes = self._reports.wants_episodes
         for i in ended.tolist():
@@ -104,6 +106,14 @@ class VectorRecording(VideoRecording):
 
     def _current_episode(self) -> Episode:
         return self._episode_of(self._envs[0])
+
+    def _end_recording(self) -> None:
+        super()._end_recording()
+        self._has_news = True
+
+    def _settle_videos(self, *, wait: bool = False) -> None:
+        self._has_news = False
+        super()._settle_videos(wait=wait)
 
     def _say_failures(self) -> None:
         """Warn of what failed since the last call, or raise the first and warn of the others."""

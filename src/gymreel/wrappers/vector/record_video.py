@@ -193,7 +193,6 @@ class RecordVideo(
         self.autoreset_mode = autoreset_mode_of(env)
         self.render_history: list[Any] = []  # Always empty, as in Gymnasium: no mode gives lists.
         self._set_up(env, **arguments)
-        self._has_news = False
         self._terminal: TerminalFrames | None = None
         if self.autoreset_mode is AutoresetMode.SAME_STEP:
             self._terminal = TerminalFrames(env, self._envs)
@@ -245,7 +244,6 @@ class RecordVideo(
                 taken the step. One that was completing in the background is told of before that.
         """
         if self._has_news:
-            self._has_news = False
             self._settle_videos()
         layout = self._layout
         if self._terminal is not None:
@@ -258,7 +256,6 @@ class RecordVideo(
         if self.recording:
             layout.add_rewards(self, rewards, resting)
         if ended.size > 0:
-            self._has_news = True
             self._tell(ended, infos)
         self._follow(begun)
         instead: dict[int, Any] = {}
