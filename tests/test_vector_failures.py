@@ -345,3 +345,45 @@ class TestEnvironmentsThatFail:
         for name in names_in(tmp_path / "v"):
             assert [cells[0] for cells in numbers_by_cell(tmp_path / "v" / name)] == [0, 1]
         assert len(names_in(tmp_path / "v")) == (1 if layout == "grid" else 2)
+
+
+@pytest.mark.parametrize("how", ["step", "episode"])
+def test_a_start_that_is_refused_costs_no_other_video_its_frame(tmp_path: Path, how: str) -> None:
+    (tmp_path / "v" / f"rl-video-env-0-{how}-1.mp4").mkdir(parents=True)
+    triggers: dict[str, Any] = {f"{how}_trigger": lambda number: number == 1}
+    with pytest.warns(UserWarning, match="Overwriting"):
+        envs = RecordVideo(
+            sync(1, 1), tmp_path / "v", layout="separate", on_error="raise", **triggers
+        )
+    envs.reset()
+    act(envs)
+    with pytest.raises(OutputError, match=f"env-0-{how}-1"):
+        act(envs)
+    envs.close()
+    (tmp_path / "v" / f"rl-video-env-0-{how}-1.mp4").rmdir()
+    assert numbers_by_file(tmp_path / "v") == {f"rl-video-env-1-{how}-1.mp4": [2]}
+
+
+@pytest.mark.parametrize("mode", [AutoresetMode.NEXT_STEP, AutoresetMode.SAME_STEP])
+def test_a_grid_that_cannot_start_hides_no_step_from_the_trigger(
+    tmp_path: Path, mode: AutoresetMode
+) -> None:
+    (tmp_path / "v" / "rl-video-episode-1.mp4").mkdir(parents=True)
+    asked: list[int] = []
+    with pytest.warns(UserWarning, match="Overwriting"):
+        envs = RecordVideo(
+            sync(1, 1, mode=mode),
+            tmp_path / "v",
+            on_error="raise",
+            episode_trigger=lambda episode: episode == 1,
+            step_trigger=lambda step: asked.append(step) or step in (0, 1),  # type: ignore[func-returns-value]
+        )
+    envs.reset()
+    refused = 0
+    for _ in range(3):
+        try:
+            act(envs)
+        except OutputError:
+            refused += 1
+    assert (asked, refused) == ([0, 1, 2], 1)
+    envs.close()

@@ -68,7 +68,10 @@ class GridVideo(Layout):
 
     def begin(self, recorder: VectorRecording, i: int, what: str) -> None:
         """Start the video."""
-        recorder.start_recording(f"{recorder.name_prefix}-{what}")
+        try:
+            recorder.start_recording(f"{recorder.name_prefix}-{what}")
+        except GymreelError as error:
+            recorder._failures.append(("", error))
 
     def end(self, recorder: VectorRecording, i: int) -> None:
         """End the video."""
@@ -82,10 +85,7 @@ class GridVideo(Layout):
         """
         if self._envs[0] not in frames:
             return frames
-        try:
-            self.record(recorder, self._envs, frames)
-        except GymreelError as error:  # Its next episode begins in this step all the same.
-            recorder._failures.append(("", error))
+        self.record(recorder, self._envs, frames)
         return {}
 
     def record(
@@ -96,7 +96,10 @@ class GridVideo(Layout):
     ) -> None:
         """Record all environments as they are, those that wait for their reset too."""
         self._instead = instead
-        recorder._record_frame()
+        try:
+            recorder._record_frame()
+        except GymreelError as error:
+            recorder._failures.append(("", error))
 
     def recorded(self, recorder: VectorRecording) -> Collection[int]:
         """Say all of them, or none."""

@@ -17,7 +17,9 @@ class Layout(abc.ABC):
     """Makes videos of the environments that are recorded.
 
     The recorder decides when, and says so with itself as an argument: a layout that held it would
-    be a cycle, and a recorder that is dropped is to complete its videos at once.
+    be a cycle, and a recorder that is dropped is to complete its videos at once. What fails in the
+    middle of a step or reset is put into the recorder's ``_failures``, for its end: there is more
+    to be done, whatever ``on_error`` says.
 
     Attributes:
         followed: The environments whose episodes begin and end recordings.

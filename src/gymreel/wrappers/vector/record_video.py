@@ -15,7 +15,7 @@ from gymnasium.vector import AutoresetMode, VectorEnv, VectorWrapper
 
 from gymreel.config import DEFAULT_MAX_PENDING_BYTES
 from gymreel.episodes import Episode
-from gymreel.errors import ConfigError
+from gymreel.errors import ConfigError, GymreelError
 from gymreel.keep import KeepPolicy
 from gymreel.trackers import Tracker
 from gymreel.wrappers.record_episode_statistics import ConfigTypeError
@@ -267,7 +267,10 @@ class RecordVideo(
                 self._episodes.begin(ended)
             self._follow(ended)
         if self.step_trigger and self.step_trigger(self.step_id):
-            self.start_recording(f"{self.name_prefix}-step-{self.step_id}")
+            try:
+                self.start_recording(f"{self.name_prefix}-step-{self.step_id}")
+            except GymreelError as error:
+                self._failures.append(("", error))  # Others may have started: they get this frame.
         if self.recording:
             environments: Sequence[int] = self._envs
             if resting.size > begun.size:
