@@ -13,7 +13,16 @@ import pytest
 from environments import NumberedEnv
 from gymnasium.vector import AsyncVectorEnv, AutoresetMode, SyncVectorEnv, VectorWrapper
 from gymnasium.wrappers.vector import DictInfoToList
-from vector_environments import MODE_NAMES, MODES, NativeEnv, act, numbers_by_file, play, sync
+from vector_environments import (
+    MODE_NAMES,
+    MODES,
+    NativeEnv,
+    act,
+    check_episodes,
+    numbers_by_file,
+    play,
+    sync,
+)
 from video_reader import names_in, tags
 
 from gymreel import CallbackError, Episode, keep, read_episodes
@@ -264,8 +273,9 @@ def test_infos_of_any_shape_are_taken_apart() -> None:
     assert first == {"a": 1, "b": 5, "_c": 7, "f": {}, "h": [1, 2], 3: 11}
     assert second == {"b": 6, "_c": 8, "f": {"g": 10}, "h": [3, 4], 3: 12}
     taken = info_of(infos, 0)
+    taken_from_list: Any = info_of([{"h": reused[0]}], 0)
     reused[:] = 0
-    assert taken["h"].tolist() == [1, 2]
+    assert taken["h"].tolist() == taken_from_list["h"].tolist() == [1, 2]
     listed: Any = [{"a": 1, "final_obs": frames}, {}]
     assert info_of(listed, 0) == {"a": 1}
     assert info_of(listed, 5) == info_of(None, 0) == {}
@@ -408,3 +418,19 @@ def test_videos_of_episodes_that_never_end_are_told_of_meanwhile(
     assert len(names_in(tmp_path / "v")) <= 4
     envs.close()
     assert len(names_in(tmp_path / "v")) == 2
+
+
+@pytest.mark.parametrize("make", [SyncVectorEnv, AsyncVectorEnv])
+def test_last_infos_in_a_list_are_those_of_the_episode(tmp_path: Path, make: Any) -> None:
+    noting = Noting()
+    fns = [functools.partial(kept, i, length) for i, length in enumerate((2, 3))]
+    base = DictInfoToList(make(fns, autoreset_mode=AutoresetMode.SAME_STEP))
+    envs = RecordVideo(
+        base, tmp_path / "v", layout="separate", episode_trigger=always, trackers=[noting]
+    )
+    for _ in play(envs, 3):
+        pass
+    envs.close()
+    ended = [episode for episode in noting.episodes if episode.truncated]
+    assert [episode.info["is_success"] for episode in ended] == [True, False]
+    check_episodes(tmp_path / "v", [0, 1])

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from gymreel.wrappers.keep_terminal_frame import TERMINAL_FRAME
 from gymreel.wrappers.vector._step_sums import Indices, StepSums
 
-__all__ = ["EpisodeArrays", "info_of"]
+__all__ = ["EpisodeArrays", "entry_of", "final_infos", "info_of"]
 
 _NONE: Indices = np.empty(0, np.intp)
 
@@ -83,6 +83,21 @@ class EpisodeArrays(StepSums):
             self.seeds[i] = None if seeds is None else seeds[i]
 
 
+def final_infos(infos: Any) -> Any:
+    """Take the last infos of episodes out of those of a step that reset their environments.
+
+    Returns:
+        They, in the form that ``infos`` have; those themselves where there are no others.
+    """
+    if isinstance(infos, Mapping):
+        return infos.get("final_info", infos)
+    if isinstance(infos, (list, tuple)):
+        return [
+            each.get("final_info", each) if isinstance(each, Mapping) else each for each in infos
+        ]
+    return infos
+
+
 _NOT_FOR_LOGS = ("final_obs", "final_info", TERMINAL_FRAME)
 
 
@@ -96,30 +111,35 @@ def info_of(infos: Any, i: int) -> dict[str, Any]:
         i: The environment's number.
     """
     if not isinstance(infos, Mapping):
-        entry = _entry(infos, i)
+        entry = entry_of(infos, i)
         if not isinstance(entry, Mapping):
             return {}
-        return {name: value for name, value in entry.items() if name not in _NOT_FOR_LOGS}
+        return {name: _own(value) for name, value in entry.items() if name not in _NOT_FOR_LOGS}
     info: dict[str, Any] = {}
     for name, values in infos.items():
         is_mask = isinstance(name, str) and name.startswith("_") and name[1:] in infos
-        has_it = _entry(infos.get(f"_{name}"), i)
+        has_it = entry_of(infos.get(f"_{name}"), i)
         is_absent = isinstance(has_it, (bool, np.bool_)) and not has_it
         if is_mask or is_absent or name in _NOT_FOR_LOGS:
             continue
         if isinstance(values, Mapping):
             info[name] = info_of(values, i)
-        elif (value := _entry(values, i)) is not _MISSING:
-            # A copy, as the environment may use its arrays again.
-            info[name] = value.copy() if isinstance(value, np.ndarray) else value
+        elif (value := entry_of(values, i, _MISSING)) is not _MISSING:
+            info[name] = _own(value)
     return info
+
+
+def _own(value: Any) -> Any:
+    """Copy an array, as the environment may use it again."""
+    return value.copy() if isinstance(value, np.ndarray) else value
 
 
 _MISSING = object()
 
 
-def _entry(values: Any, i: int) -> Any:
+def entry_of(values: Any, i: int, default: Any = None) -> Any:
+    """Take environment ``i``'s out of an array or list of all; the default where there is none."""
     is_array = isinstance(values, np.ndarray) and values.ndim > 0
     if (is_array or isinstance(values, (list, tuple))) and len(values) > i:
         return values[i]
-    return _MISSING
+    return default

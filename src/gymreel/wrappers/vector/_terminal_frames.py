@@ -6,10 +6,12 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 import gymnasium as gym
+import numpy as np
 from gymnasium import logger
 from gymnasium.vector import SyncVectorEnv, VectorEnv
 
 from gymreel.wrappers.keep_terminal_frame import TERMINAL_FRAME, render_or_error
+from gymreel.wrappers.vector._episode_arrays import entry_of
 
 __all__ = ["TerminalFrames"]
 
@@ -35,14 +37,18 @@ class TerminalFrames:
         """Keep the frames of these environments, should their episodes end in the next step."""
         self._wanted.environments = environments
 
-    def take(self, i: int, infos: Mapping[str, Any]) -> list[Any]:
+    def take(self, i: int, last_infos: Any) -> list[Any]:
         """Take the last frame of the episode of environment ``i`` that has just ended.
+
+        Args:
+            i: The environment's number.
+            last_infos: Of the episodes that have ended, see ``final_infos``.
 
         Returns:
             What its ``render()`` gave, or what went wrong there, as the only element of a list;
             an empty list where nobody has kept it, which is said once.
         """
-        told = _told_in(infos, i)
+        told = _told_in(last_infos, i)
         if told is not None:
             return [told]
         hook = self._hooks.get(i)
@@ -59,13 +65,17 @@ class TerminalFrames:
         return holder
 
 
-def _told_in(infos: Mapping[str, Any], i: int) -> Any | None:
+def _told_in(last_infos: Any, i: int) -> Any | None:
     """Give the frame that ``KeepTerminalFrame`` has put into environment ``i``'s last info."""
-    final = infos.get("final_info") if isinstance(infos, Mapping) else None
-    if not isinstance(final, Mapping) or TERMINAL_FRAME not in final:
-        return None
-    entry = final[TERMINAL_FRAME][i]  # None, where another environment's episode has ended.
-    return entry[0] if isinstance(entry, list) else entry
+    if isinstance(last_infos, Mapping):
+        entry = entry_of(last_infos.get(TERMINAL_FRAME), i)
+    else:
+        info = entry_of(last_infos, i)
+        entry = info.get(TERMINAL_FRAME) if isinstance(info, Mapping) else None
+    if isinstance(entry, list):
+        return entry[0] if entry else None
+    is_frame = isinstance(entry, np.ndarray) and entry.ndim > 1  # And nothing else of that name.
+    return entry if is_frame else None
 
 
 class _Wanted:

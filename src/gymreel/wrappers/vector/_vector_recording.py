@@ -62,13 +62,11 @@ class VectorRecording(VideoRecording):
         """Give the file that environment ``i``'s episode is being recorded into."""
         raise NotImplementedError
 
-    def _tell(self, ended: Indices, infos: Mapping[str, Any]) -> None:
+    def _tell(self, ended: Indices, infos: Any) -> None:
         """Tell of episodes that have just ended, and note how, for the videos that show them.
 
         Those may end later, with the next episode, and even begin later: with the step_trigger.
         """
-        if self.autoreset_mode is AutoresetMode.SAME_STEP and infos and "final_info" in infos:
-            infos = infos["final_info"]
         self._has_news |= ended.size > 0
         told = []
         wants_episodes = self._reports.wants_episodes

@@ -26,6 +26,7 @@ from gymreel.wrappers.vector._arguments import (
     check_render_mode,
     seeds_of,
 )
+from gymreel.wrappers.vector._episode_arrays import final_infos
 from gymreel.wrappers.vector._frames import Renderer
 from gymreel.wrappers.vector._grid_video import GridVideo
 from gymreel.wrappers.vector._layout import Layout
@@ -255,14 +256,17 @@ class RecordVideo(
         resting, begun, ended = self._episodes.step(rewards, terminations, truncations)
         if self.recording:
             layout.add_rewards(self, rewards, resting)
+        last_infos: Any = infos
         if ended.size > 0:
-            self._tell(ended, infos)
+            if self._terminal is not None:
+                last_infos = final_infos(infos)
+            self._tell(ended, last_infos)
         self._follow(begun)
         instead: dict[int, Any] = {}
         if self._terminal is not None and ended.size > 0:
             try:
                 if self.recording:
-                    instead = self._record_terminal_frames(self._terminal, ended.tolist(), infos)
+                    instead = self._record_terminal_frames(self._terminal, ended, last_infos)
             finally:
                 self._episodes.begin(ended)
             self._follow(ended)
@@ -331,7 +335,7 @@ class RecordVideo(
         self._layout.capture(self)
 
     def _record_terminal_frames(
-        self, terminal: TerminalFrames, ended: Sequence[int], infos: Mapping[str, Any]
+        self, terminal: TerminalFrames, ended: Indices, last_infos: Any
     ) -> dict[int, Any]:
         """Record the last frames of episodes whose environments show the next ones already.
 
@@ -339,7 +343,7 @@ class RecordVideo(
             Those that are to be shown at the end of the step.
         """
         recorded = self._layout.recorded(self)
-        holders = {i: terminal.take(i, infos) for i in ended if i in recorded}
+        holders = {i: terminal.take(i, last_infos) for i in ended.tolist() if i in recorded}
         kept = {i: holder.pop() for i, holder in holders.items() if holder}
         return self._layout.record_terminal(self, kept)
 
