@@ -387,3 +387,22 @@ def test_a_grid_that_cannot_start_hides_no_step_from_the_trigger(
             refused += 1
     assert (asked, refused) == ([0, 1, 2], 1)
     envs.close()
+
+
+def test_environments_render_no_last_frames_for_a_recorder_that_is_gone(tmp_path: Path) -> None:
+    rendered: list[int] = []
+
+    class Noting(NumberedEnv):
+        def render(self) -> Any:
+            rendered.append(self.num_states)
+            return super().render()
+
+    base = SyncVectorEnv([lambda: Noting(2)], autoreset_mode=AutoresetMode.SAME_STEP)
+    envs = RecordVideo(base, tmp_path / "v")
+    envs.reset()
+    act(envs)
+    del envs
+    rendered.clear()
+    for _ in range(4):
+        act(base)
+    assert rendered == []

@@ -247,9 +247,14 @@ class RecordVideo(
         if self._has_news:
             self._settle_videos()
         layout = self._layout
-        if self._terminal is not None:
-            self._terminal.want(layout.recorded(self))
-        obs, rewards, terminations, truncations, infos = self.env.step(actions)
+        terminal = self._terminal
+        if terminal is not None:
+            terminal.want(layout.recorded(self))
+        try:
+            obs, rewards, terminations, truncations, infos = self.env.step(actions)
+        finally:
+            if terminal is not None:
+                terminal.want(())  # The environments may outlive this recorder.
         self.step_id += 1
 
         # All of what the environments have done is noted before anything here can fail.
@@ -258,15 +263,15 @@ class RecordVideo(
             layout.add_rewards(self, rewards, resting)
         last_infos: Any = infos
         if ended.size > 0:
-            if self._terminal is not None:
+            if terminal is not None:
                 last_infos = final_infos(infos)
             self._tell(ended, last_infos)
         self._follow(begun)
         instead: dict[int, Any] = {}
-        if self._terminal is not None and ended.size > 0:
+        if terminal is not None and ended.size > 0:
             try:
                 if self.recording:
-                    instead = self._record_terminal_frames(self._terminal, ended, last_infos)
+                    instead = self._record_terminal_frames(terminal, ended, last_infos)
             finally:
                 self._episodes.begin(ended)
             self._follow(ended)
