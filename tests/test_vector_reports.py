@@ -434,3 +434,45 @@ def test_last_infos_in_a_list_are_those_of_the_episode(tmp_path: Path, make: Any
     ended = [episode for episode in noting.episodes if episode.truncated]
     assert [episode.info["is_success"] for episode in ended] == [True, False]
     check_episodes(tmp_path / "v", [0, 1])
+
+
+class Elsewhere:
+    """Numbers that NumPy cannot take over as they are, such as a tensor's on a GPU."""
+
+    def __init__(self, values: np.ndarray) -> None:
+        self._values = values
+
+    def __getitem__(self, i: int) -> Any:
+        return self._values[i]
+
+    def __array__(self, *arguments: Any, **options: Any) -> np.ndarray:
+        raise TypeError("use cpu() first")
+
+
+class Moving(VectorWrapper[Any, Any, Any, Any, Any]):
+    """Gives rewards and ends of episodes as something else than arrays."""
+
+    def __init__(self, env: Any, move: Any) -> None:
+        super().__init__(env)
+        self._move = move
+
+    def step(self, actions: Any) -> Any:
+        observations, *others, infos = self.env.step(actions)
+        return observations, *(self._move(other) for other in others), infos
+
+
+@pytest.mark.parametrize("layout", ["grid", "separate"])
+@pytest.mark.parametrize("mode", MODES, ids=MODE_NAMES)
+@pytest.mark.parametrize("move", [Elsewhere, list, tuple])
+def test_what_steps_give_need_be_no_arrays(
+    tmp_path: Path, move: Any, mode: AutoresetMode, layout: Any
+) -> None:
+    envs = RecordVideo(Moving(sync(2, 3, mode=mode), move), tmp_path / "v", layout=layout)
+    envs.reset()
+    for step in range(3):
+        envs.step(np.zeros(2, int))
+        if mode is AutoresetMode.DISABLED and step == 1:
+            envs.reset(options={"reset_mask": np.array([True, False])})
+    envs.close()
+    ended = [episode for episode in read_episodes(tmp_path / "v") if episode.terminated]
+    assert [(e.env_index, e.length, e.return_) for e in ended] == [(0, 2, 2.0), (1, 3, 3.0)]

@@ -7,10 +7,9 @@ from typing import Any
 
 import numpy as np
 from gymnasium.vector import AutoresetMode
-from numpy.typing import NDArray
 
 from gymreel.wrappers.keep_terminal_frame import TERMINAL_FRAME
-from gymreel.wrappers.vector._step_sums import Indices, StepSums
+from gymreel.wrappers.vector._step_sums import Indices, StepSums, as_array
 
 __all__ = ["EpisodeArrays", "entry_of", "final_infos", "info_of"]
 
@@ -39,7 +38,7 @@ class EpisodeArrays(StepSums):
         self.seeds: list[int | None] = [None] * num_envs
 
     def step(
-        self, rewards: Any, terminations: NDArray[np.bool_], truncations: NDArray[np.bool_]
+        self, rewards: Any, terminations: Any, truncations: Any
     ) -> tuple[Indices, Indices, Indices]:
         """Take what a step gave.
 
@@ -58,12 +57,13 @@ class EpisodeArrays(StepSums):
                 self.begin(begun)
         else:  # Nobody has reset those: what they do meanwhile belongs to no episode.
             self.add_step(rewards, resting)
+        terminations, truncations = as_array(terminations, bool), as_array(truncations, bool)
         dones = np.logical_or(terminations, truncations)
         if not dones.any():
             return resting, begun, _NONE
         ended = np.flatnonzero(dones & ~self.is_over)
-        self.terminated[ended] = np.asarray(terminations)[ended]
-        self.truncated[ended] = np.asarray(truncations)[ended]
+        self.terminated[ended] = terminations[ended]
+        self.truncated[ended] = truncations[ended]
         self.is_over[ended] = True
         return resting, begun, ended
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Indices", "StepSums"]
+__all__ = ["Indices", "StepSums", "as_array"]
 
 Indices = NDArray[np.intp]
 
@@ -32,11 +32,11 @@ class StepSums:
         """Count a step of all environments but those that did not take it."""
         kept = (self.returns[resting], self.lengths[resting]) if resting.size > 0 else None
         if self._has_returns:
+            # A step that has been taken is not lost for rewards that are not for us to understand:
+            # several for each environment, or no numbers.
             try:
-                self.returns += rewards
+                np.add(self.returns, as_array(rewards, float), self.returns)
             except (TypeError, ValueError):
-                # Several for each environment, or no numbers. They are not for us to understand,
-                # and the step has been taken.
                 self._has_returns = False
         self.lengths += 1
         if kept is not None:
@@ -50,3 +50,18 @@ class StepSums:
     def return_of(self, i: int) -> float | None:
         """Give the sum of environment ``i``'s rewards; None where rewards have no sums."""
         return float(self.returns[i]) if self._has_returns else None
+
+
+def as_array(values: Any, kind: type[float] | type[bool]) -> NDArray[Any]:
+    """Give one value for each environment as an array, wherever they are: on a GPU, say.
+
+    Raises:
+        TypeError: They are not of that kind.
+        ValueError: Nor can they be made so.
+    """
+    if isinstance(values, np.ndarray):
+        return values
+    try:
+        return np.asarray(values, kind)
+    except (TypeError, ValueError):
+        return np.array([kind(value) for value in values])
