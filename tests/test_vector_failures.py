@@ -406,3 +406,15 @@ def test_environments_render_no_last_frames_for_a_recorder_that_is_gone(tmp_path
     for _ in range(4):
         act(base)
     assert rendered == []
+
+
+@pytest.mark.parametrize("seed", ["abc", [1], [1.5, None, 3], {"a": 1}, object()])
+def test_a_seed_that_only_the_environment_understands_costs_no_reset(
+    tmp_path: Path, seed: Any
+) -> None:
+    envs = RecordVideo(NativeEnv((2, 2)), tmp_path / "v")
+    envs.reset(seed=seed)
+    act(envs)
+    act(envs)
+    envs.close()
+    assert {episode.seed for episode in read_episodes(tmp_path / "v")} == {None}

@@ -112,10 +112,10 @@ def autoreset_mode_of(env: VectorEnv[Any, Any, Any]) -> AutoresetMode:
         ) from None
 
 
-def seeds_of(seed: int | Sequence[int | None] | None, num_envs: int) -> list[int | None]:
-    """Return what each environment was given, as Gymnasium hands out seeds."""
-    if seed is None:
-        return [None] * num_envs
+def seeds_of(seed: Any, num_envs: int) -> list[int | None]:
+    """Return what each environment was given, as Gymnasium hands out seeds; None for no number."""
     if isinstance(seed, (int, np.integer)):
         return [int(seed) + i for i in range(num_envs)]
-    return [None if each is None else int(each) for each in seed]
+    is_list = isinstance(seed, (Sequence, np.ndarray)) and len(seed) == num_envs
+    given = seed if is_list else [None] * num_envs
+    return [int(each) if isinstance(each, (int, np.integer)) else None for each in given]
