@@ -306,11 +306,12 @@ class TestTerminalFrames:
         envs.close()
 
 
+@pytest.mark.parametrize("layout", ["grid", "separate"])
 @pytest.mark.parametrize("mode", MODES, ids=MODE_NAMES)
 def test_dropping_the_wrapper_completes_the_videos_at_once(
-    tmp_path: Path, mode: AutoresetMode
+    tmp_path: Path, mode: AutoresetMode, layout: Any
 ) -> None:
-    envs = separate(sync(9, 9, mode=mode), tmp_path / "v")
+    envs: Any = RecordVideo(sync(9, 9, mode=mode), tmp_path / "v", layout=layout)
     envs.reset()
     act(envs)
     gone = weakref.ref(envs)
