@@ -149,6 +149,7 @@ def test_what_is_inside_has_what_gymreel_needs_and_no_more() -> None:
         "mpeg4",
         "gif",
         "ffv1",
+        "h263",  # Which mpeg4 is made of.
     } | ({"libx264", "libx264rgb"} if has_x264 else set())
     for nothing in ("--disable-network", "--disable-avdevice", "--disable-avfilter"):
         assert nothing in _core.ffmpeg_configuration
