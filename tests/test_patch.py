@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import importlib.util
 import inspect
+import multiprocessing
 import sys
+import textwrap
 import types
 from collections.abc import Iterator
 from pathlib import Path
@@ -117,6 +119,78 @@ def test_vector_environments(tmp_path: Path) -> None:
     recorder.step(recorder.action_space.sample())
     recorder.close()
     assert names_in(tmp_path / "videos") == ["rl-video-episode-0.mp4"]
+
+
+@pytest.mark.parametrize("method", ["spawn", "forkserver"])
+def test_processes_that_are_not_forked_are_patched_too(tmp_path: Path, method: str) -> None:
+    if method not in multiprocessing.get_all_start_methods():
+        pytest.skip(f"this system has no {method}")
+    script = f"""
+        import multiprocessing, sys
+        import gymreel, gymreel_in_children
+
+        if __name__ == "__main__":
+            context = multiprocessing.get_context("{method}")
+            with context.Pool(1) as pool:
+                print(pool.apply(gymreel_in_children.names))
+            gymreel.patch()
+            gymreel.patch()
+            with context.Pool(1) as pool:
+                print(pool.apply(gymreel_in_children.names))
+                print(pool.apply(gymreel_in_children.names_in_child, ["{method}"]))
+            gymreel.unpatch()
+            with context.Pool(1) as pool:
+                print(pool.apply(gymreel_in_children.names))
+        """
+    (tmp_path / "script.py").write_text(textwrap.dedent(script))
+    # Where only a path that the parent has added leads to; it must lead children to gymreel too.
+    (tmp_path / "gymreel_in_children.py").write_text(
+        textwrap.dedent(
+            """
+            import multiprocessing
+            import gymnasium as gym
+
+            def names():
+                classes = (gym.wrappers.RecordVideo, gym.wrappers.vector.RecordEpisodeStatistics)
+                return [each.__module__.partition(".")[0] for each in classes]
+
+            def names_in_child(method):
+                receiver, sender = multiprocessing.Pipe()
+                context = multiprocessing.get_context(method)
+                process = context.Process(target=send, args=(sender,), daemon=False)
+                multiprocessing.current_process()._config["daemon"] = False  # As pools have it.
+                process.start()
+                received = receiver.recv()
+                process.join()
+                return received
+
+            def send(sender):
+                sender.send(names())
+            """
+        )
+    )
+    run = f"import runpy; runpy.run_path({str(tmp_path / 'script.py')!r}, run_name='__main__')"
+    run = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); {run}"
+    theirs, ours = str(["gymnasium"] * 2), str(["gymreel"] * 2)
+    assert run_python(run, tmp_path).stdout.splitlines() == [theirs, ours, ours, theirs]
+
+
+def test_a_process_that_cannot_be_patched_runs_all_the_same(tmp_path: Path) -> None:
+    script = """
+        import multiprocessing, os, sys
+        import gymreel
+
+        gymreel.patch()
+        os.environ["PYTHONPATH"] = sys.argv[1]  # Of the children.
+        sys.path.insert(0, sys.argv[1])
+        print(multiprocessing.get_context("spawn").Pool(1).apply(os.getpid) != os.getpid())
+        """
+    (tmp_path / "gymreel").mkdir()
+    (tmp_path / "gymreel" / "__init__.py").write_text("raise ImportError('not here')")
+    finished = run_python(script, tmp_path)
+    assert finished.stdout.strip() == "True"
+    assert "gymreel's recorders are not in place in" in finished.stderr
+    assert "not here" in finished.stderr
 
 
 @needs_sb3

@@ -45,9 +45,10 @@ def patch() -> Callable[[], None]:
     Stable-Baselines3 is patched when it is imported, before or later. Calling this again changes
     nothing.
 
-    Out of reach are classes held elsewhere than in a module's names, such as in a list or as a base
-    class, environments that exist already, and processes that are spawned and not forked: there
-    the module that the process imports must call this.
+    Processes that ``multiprocessing`` starts from then on are patched as well, whichever way it
+    starts them: those of ``AsyncVectorEnv`` and ``SubprocVecEnv``, for example. Out of reach are
+    processes that something else starts, classes held elsewhere than in a module's names, such as
+    in a list or as a base class, and environments that exist already.
 
     Returns:
         :func:`unpatch`.
@@ -65,6 +66,9 @@ def patch() -> Callable[[], None]:
         _patch_sb3(sb3)
     elif _hook not in sys.meta_path:
         sys.meta_path.insert(0, _hook)
+    spawn: Any = importlib.import_module("multiprocessing.spawn")
+    if not any(owner is spawn for owner, *_ in _patches):
+        _set(spawn, "get_preparation_data", _preparing_to_patch(spawn.get_preparation_data))
     return unpatch
 
 
@@ -89,6 +93,48 @@ def unpatch() -> None:
             delattr(owner, name)
         else:
             setattr(owner, name, before)
+
+
+_PATCH_CHILD = """
+import sys
+path, sys.path = sys.path, parents_path
+try:
+    import gymreel
+    gymreel.patch()
+except Exception as error:
+    import warnings
+    warnings.warn(f"gymreel's recorders are not in place in a process of its own: {error!r}")
+finally:
+    sys.path = path
+"""
+
+
+class _PatchOfChild:
+    """Patches the process that unpickles this, of which only the path of modules is known.
+
+    A child may find gymreel only where its parent has come to look for it, so nothing of gymreel's
+    can be named here.
+    """
+
+    def __init__(self, path: list[str]) -> None:
+        self._path = path
+
+    def __reduce__(self) -> tuple[Callable[..., None], tuple[str, dict[str, Any]]]:
+        return exec, (_PATCH_CHILD, {"parents_path": self._path})
+
+
+def _preparing_to_patch(original: Callable[[str], dict[str, Any]]) -> Callable[[str], Any]:
+    """Give a child's first message an entry that patches it, and that nobody looks for.
+
+    It is read before the child imports the script, as a script is patched before it runs. Spawned
+    children and those of a fork server get such a message; forked ones are as their parent is.
+    """
+
+    def get_preparation_data(name: str) -> dict[str, Any]:
+        data = original(name)
+        return {**data, "gymreel": _PatchOfChild(data["sys_path"])}
+
+    return get_preparation_data
 
 
 def _replace_everywhere(original: Any, replacement: Any) -> None:
