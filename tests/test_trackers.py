@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
+import gymnasium as gym
 import pytest
 from environments import NumberedEnv, run_episodes
 from subprocesses import run_python
 
 from gymreel import ConfigError, Episode, MissingPackageError, trackers
-from gymreel.trackers import Logging
+from gymreel.trackers import Logging, Tracker
 from gymreel.triggers import at
 from gymreel.wrappers import RecordVideo
 
@@ -42,6 +45,44 @@ def test_logging_to_a_logger_at_a_level(caplog: pytest.LogCaptureFixture) -> Non
     (record,) = caplog.records
     assert (record.name, record.levelno) == ("mine", logging.WARNING)
     assert record.getMessage() == "episode 4, environment 2, 0 steps, truncated"
+
+
+class _Uncopyable(Tracker):
+    """Holds what cannot be copied, as the connection to a server, and notes what it is told."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.told: list[Any] = []
+
+    def log_video(self, episode: Episode) -> None:
+        self.told.append(("video", episode.index))
+
+    def on_saved(self, episode: Episode) -> None:
+        self.told.append(("saved", episode.index))
+
+    def is_first(self, episode: int) -> bool:
+        return episode == 0
+
+
+@pytest.mark.filterwarnings("ignore:.*Overwriting existing videos:UserWarning")
+def test_what_is_told_of_videos_is_never_copied(tmp_path: Path) -> None:
+    theirs = _Uncopyable()
+    inner = gym.make("CartPole-v1", render_mode="rgb_array")
+    env = RecordVideo(
+        inner, tmp_path, theirs.is_first, on_saved=theirs.on_saved, trackers=[theirs, Logging()]
+    )
+    # A wrapper around it copies the arguments again, to say how all this can be made.
+    assert gym.Wrapper(env).spec is not None
+    copy.deepcopy(env).close()
+    env.reset()
+    assert theirs.told == []
+    env.close()
+    assert theirs.told == [("saved", 0), ("video", 0)]
+    assert env.spec is not None
+    spec = gym.Wrapper(gym.make(env.spec)).spec
+    assert spec is not None
+    assert spec.additional_wrappers[-2].kwargs is not None
+    assert spec.additional_wrappers[-2].kwargs["trackers"][0] is theirs
 
 
 @pytest.mark.parametrize(

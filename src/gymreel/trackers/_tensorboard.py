@@ -94,10 +94,6 @@ class TensorBoard(Tracker):
         """Complete the event file; a later episode begins another. A given writer is flushed."""
         self._log.close()
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> TensorBoard:
-        """Stay one: copies of an environment write into one file."""
-        return self
-
 
 class _EventFile:
     """An event file of each process that writes, made with the first event."""

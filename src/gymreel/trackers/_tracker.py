@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any, TypeVar
+
 from gymreel.episodes import Episode
 from gymreel.errors import ConfigError
 
 __all__ = ["Tracker", "check_prefix", "scalars_of"]
+
+_Self = TypeVar("_Self")
 
 
 class Tracker:
@@ -13,6 +17,9 @@ class Tracker:
 
     Both are called by the wrapper on the thread that steps the environment, so they should be
     quick. What they raise becomes a warning, and the next episode is told of all the same.
+
+    A tracker is never copied: copies of an environment tell the same one, which may hold files or
+    connections.
     """
 
     def log_episode(self, episode: Episode) -> None:
@@ -20,6 +27,10 @@ class Tracker:
 
     def log_video(self, episode: Episode) -> None:
         """Take note of a video that is complete and stays: ``episode.path``."""
+
+    def __deepcopy__(self: _Self, memo: dict[int, Any]) -> _Self:
+        """Stay one."""
+        return self
 
 
 def check_prefix(prefix: object) -> str:

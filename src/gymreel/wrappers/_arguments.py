@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from numbers import Real
 from pathlib import Path
 from typing import Any
@@ -14,8 +14,43 @@ from gymreel import __version__
 from gymreel.episodes import Episode
 from gymreel.errors import ConfigError, OutputError
 from gymreel.recovery import find_interrupted
+from gymreel.triggers import Trigger
 
-__all__ = ["check_arguments", "make_video_folder", "video_metadata", "video_path"]
+__all__ = [
+    "Uncopied",
+    "check_arguments",
+    "keep_functions_uncopied",
+    "make_video_folder",
+    "video_metadata",
+    "video_path",
+]
+
+
+class Uncopied:
+    """A function that is never copied; a copy of a method would copy all that its object holds."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        """Stand in the place of a function."""
+        self._function = function
+
+    def __call__(self, *arguments: Any, **named: Any) -> Any:
+        """Call the function."""
+        return self._function(*arguments, **named)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Uncopied:
+        """Stay one."""
+        return self
+
+
+def keep_functions_uncopied(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Give arguments as Gymnasium may record them, which copies them, and again for ``env.spec``.
+
+    The object of a method that the user gives may be large, or may not be copied at all.
+    """
+    return {
+        name: Uncopied(value) if callable(value) and not isinstance(value, Trigger) else value
+        for name, value in arguments.items()
+    }
 
 
 def check_arguments(

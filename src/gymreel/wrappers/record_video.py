@@ -17,6 +17,7 @@ from gymreel.episodes import Episode
 from gymreel.errors import FrameTypeError, GymreelError
 from gymreel.keep import KeepPolicy
 from gymreel.trackers import Tracker
+from gymreel.wrappers._arguments import keep_functions_uncopied
 from gymreel.wrappers._episode_recording import EpisodeRecording
 from gymreel.wrappers._episode_totals import add_reward
 from gymreel.wrappers._recorded_frames import NotRecordingError
@@ -157,7 +158,7 @@ class RecordVideo(
             "episode_log": episode_log,
             "trackers": trackers,
         }
-        gym.utils.RecordConstructorArgs.__init__(self, **arguments)
+        gym.utils.RecordConstructorArgs.__init__(self, **keep_functions_uncopied(arguments))
         gym.Wrapper.__init__(self, env)
         self.render_history: list[RenderFrame] = []
         self._set_up(env, **arguments)
