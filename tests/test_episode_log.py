@@ -90,6 +90,46 @@ def test_returns_and_lengths_are_those_of_the_statistics(tmp_path: Path) -> None
     assert all(episode.terminated and not episode.truncated for episode in episodes)
 
 
+class _TakesAnySeed(NumberedEnv):
+    """Has no random numbers, so that Gymnasium checks no seed."""
+
+    def reset(self, *, seed: Any = None, options: Any = None) -> tuple[int, dict[str, Any]]:
+        return super().reset(options=options)
+
+
+@pytest.mark.parametrize(
+    ("seed", "expected"),
+    [
+        (np.int64(7), 7),
+        (2**127, 2**127),
+        ("a", "a"),
+        ([1, 2], [1, 2]),
+        (object(), None),
+    ],
+)
+def test_a_seed_may_be_anything(tmp_path: Path, seed: Any, expected: Any) -> None:
+    with RecordVideo(_TakesAnySeed(2), tmp_path / "v", never) as env:
+        env.reset(seed=seed)
+        for _ in range(2):
+            env.step(0)
+    (episode,) = read_episodes(tmp_path / "v")
+    assert (episode.seed, episode.length) == (expected, 2)
+
+
+class _Raising(dict[str, Any]):
+    """A class of an environment's own, which is not done with when it is read."""
+
+    def items(self) -> Any:
+        raise ZeroDivisionError
+
+
+def test_an_info_that_cannot_be_read_costs_itself(tmp_path: Path) -> None:
+    log = EpisodeLog(tmp_path)
+    log.append([Episode(0, info=_Raising(a=1)), Episode(1, seed=10**5000)])
+    log.append([Episode(2, info={"a": 1})])
+    assert [episode.info for episode in read_episodes(tmp_path)] == [{}, {}, {"a": 1}]
+
+
 @pytest.mark.parametrize("ending", ["reset", "close"])
 def test_an_episode_that_was_cut_short_is_there_once(tmp_path: Path, ending: str) -> None:
     env = RecordVideo(NumberedEnv(9), tmp_path / "v", always)

@@ -132,11 +132,12 @@ class EpisodeLog:
             video = "null"
         else:
             video = json.dumps(os.path.relpath(episode.path, self._folder).replace(os.sep, "/"))
-        info = json.dumps(_plain(episode.info)) if episode.info else "{}"
+        seed = "null" if episode.seed is None else _json(episode.seed, "null")
+        info = _json(episode.info, "{}") if episode.info else "{}"
         return (
             f'{{"episode": {episode.index}, "env": {episode.env_index}, '
             f'"return": {_number(episode.return_)}, "length": {episode.length}, '
-            f'"seed": {_number(episode.seed)}, '
+            f'"seed": {seed}, '
             f'"terminated": {"true" if episode.terminated else "false"}, '
             f'"truncated": {"true" if episode.truncated else "false"}, "step": {episode.step}, '
             f'"video": {video}, "environment": {json.dumps(episode.environment)}, '
@@ -195,7 +196,15 @@ def _ends_in_half_a_line(descriptor: int) -> bool:
 
 def _number(value: float | None) -> str:
     """Give a number as JSON, which knows none that is not finite."""
-    return repr(value) if value is not None and math.isfinite(value) else "null"
+    return repr(float(value)) if value is not None and math.isfinite(value) else "null"
+
+
+def _json(value: Any, otherwise: str) -> str:
+    """Give what JSON can hold of something that an environment or its user gave."""
+    try:
+        return json.dumps(_plain(value))
+    except Exception:  # Their classes may raise whatever they like.
+        return otherwise
 
 
 def _plain(value: Any, depth: int = 4) -> Any:
