@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+import types
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -182,6 +183,20 @@ def test_monitor_gym_logs_the_videos_by_itself(tmp_path: Path) -> None:
     for row, number in zip(rows, (0, 2), strict=True):
         video = (tmp_path / "v" / f"rl-video-episode-{number}.mp4").read_bytes()
         assert _media(tmp_path, row["videos"]) == video
+
+
+def test_a_monitored_run_that_takes_nothing_is_told_of_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def log(values: dict[str, Any]) -> None:
+        raise ConnectionError(f"refused at {time.time()}")
+
+    monkeypatch.setattr(wandb, "run", types.SimpleNamespace(log=log))
+    monkeypatch.setitem(wandb.patched, "gym", ["gymnasium.wrappers.RecordVideo"])
+    env = RecordVideo(NumberedEnv(4), tmp_path / "v", at({0, 1, 2}))
+    with pytest.warns(UserWarning, match=r"wandb\.log raised ConnectionError") as caught, env:
+        run_episodes(env, 3)
+    assert len(caught) == 1
 
 
 def test_without_monitor_gym_or_beside_a_tracker_nothing_is_logged_by_itself(

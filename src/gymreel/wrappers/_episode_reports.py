@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
@@ -78,7 +79,7 @@ class EpisodeReports:
         for tracker in self._trackers:
             self._call_tracker(tracker, "log_video", episode)
         if self._monitors_gym:
-            self._call("wandb.log", log_to_monitored_run, episode)
+            self._call("wandb.log", log_to_monitored_run, episode, once_for=id(self))
 
     def take_failures(self) -> list[GymreelError]:
         """Return what failed since the last call."""
@@ -121,13 +122,17 @@ class EpisodeReports:
         *,
         once_for: int | None = None,
     ) -> None:
-        """Call a function of somebody else's; with ``once_for``, the same failure is said once."""
+        """Call a function of somebody else's.
+
+        With ``once_for``, the same failure is said once, whatever numbers are in it: the times,
+        addresses and identifiers in what a server or a connection says are others each time.
+        """
         try:
             function(episode)
         except Exception as error:
             if once_for is None:
                 self.failures.append(_describe(name, episode, error))
-            elif (reason := (once_for, name, repr(error))) not in self._told:
+            elif (reason := (once_for, name, _without_numbers(error))) not in self._told:
                 self._told.add(reason)
                 self.failures.append(_describe(name, episode, error))
 
@@ -135,6 +140,10 @@ class EpisodeReports:
         """Call one that may be out of reach for days: why is said once, not for each episode."""
         function = getattr(tracker, method)
         self._call(f"{tracker!r}.{method}", function, episode, once_for=id(tracker))
+
+
+def _without_numbers(error: Exception) -> str:
+    return re.sub(r"\S*\d\S*", "#", f"{type(error).__name__}: {error}")
 
 
 def _describe(name: str, episode: Episode, error: Exception, outcome: str = "") -> CallbackError:
