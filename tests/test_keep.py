@@ -109,6 +109,14 @@ def test_a_disk_budget_keeps_the_latest_that_fit(tmp_path: Path) -> None:
     assert _kept(tmp_path / "b") == [3, 4, 5]
 
 
+def test_a_video_over_the_whole_budget_takes_no_other_along() -> None:
+    policy = keep.disk_budget(10)
+    episodes = [Episode(i, num_bytes=size) for i, size in enumerate((4, 5, 11))]
+    assert sorted(episode.index for episode in policy.choose(episodes)) == [0, 1]
+    episodes = [*episodes[:2], Episode(3, num_bytes=3)]
+    assert sorted(episode.index for episode in policy.choose(episodes)) == [1, 3]
+
+
 def test_on_saved_is_told_once_by_the_caller_when_the_file_is_complete(tmp_path: Path) -> None:
     folder = tmp_path / "v"
     told: list[tuple[Episode, list[int], threading.Thread]] = []
@@ -290,7 +298,8 @@ def test_trackers_hear_of_all_episodes_and_of_the_videos_that_stay(tmp_path: Pat
 def test_a_tracker_that_fails_each_time_is_told_of_once(tmp_path: Path) -> None:
     class Offline(Tracker):
         def log_episode(self, episode: Episode) -> None:
-            raise ConnectionError("offline" if episode.index < 4 else "refused")
+            reason = "offline" if episode.index < 4 else "refused"
+            raise ConnectionError(f"{reason} (request {episode.index} on {object()!r})")
 
     notes = _Notes()
     with warnings.catch_warnings(record=True) as caught:

@@ -124,6 +124,8 @@ def failures(success_key: str = "is_success", *, below: float | None = None) -> 
 def disk_budget(num_bytes: int) -> KeepPolicy:
     """Keep the latest videos that take no more than ``num_bytes`` together.
 
+    One that takes more by itself goes, and no other goes for it.
+
     Raises:
         ConfigError: ``num_bytes`` is not a positive number.
     """
@@ -165,6 +167,8 @@ class _DiskBudget(KeepPolicy):
         chosen: list[Episode] = []
         left = self._num_bytes
         for episode in reversed(episodes):
+            if episode.num_bytes > self._num_bytes:
+                continue
             left -= episode.num_bytes
             if left < 0:
                 break
