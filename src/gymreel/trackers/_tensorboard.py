@@ -167,8 +167,8 @@ class _GivenWriter:
             return
         # It has no method for an image that is encoded already; both packages' own add_image and
         # add_video do this. The event must be of the package's own protobuf classes.
-        package = type(self._writer).__module__.partition(".")[0]
-        name = "tensorboardX.proto" if package == "tensorboardX" else "tensorboard.compat.proto"
+        packages = {each.__module__.partition(".")[0] for each in type(self._writer).__mro__}
+        name = "tensorboardX.proto" if "tensorboardX" in packages else "tensorboard.compat.proto"
         summary = _image_summary(_load(f"{name}.summary_pb2"), tag, data)
         self._writer._get_file_writer().add_summary(summary, step)
 
