@@ -153,7 +153,6 @@ def test_a_folder_is_shown_by_its_log(tmp_path: Path) -> None:
     folder = tmp_path / "v"
     with RecordVideo(NumberedEnv(4), folder, at({0, 2, 9, 10})) as env:
         run_episodes(env, 12)
-    _record(folder / "other.mp4")
     (folder / "rl-video-episode-0.mp4").unlink()
     gallery = show(folder)
     assert gallery.paths == [folder / f"rl-video-episode-{number}.mp4" for number in (2, 9, 10)]
@@ -167,6 +166,23 @@ def test_a_folder_is_shown_by_its_log(tmp_path: Path) -> None:
     assert repr(gallery).splitlines() == [
         f"3 videos in {folder}",
         *(f"  rl-video-episode-{number}.mp4: {captions[i]}" for i, number in enumerate((2, 9, 10))),
+    ]
+
+
+def test_what_the_log_does_not_name_is_shown_as_well(tmp_path: Path) -> None:
+    folder = tmp_path / "v"
+    with RecordVideo(
+        NumberedEnv(9), folder, step_trigger=lambda step: step in (1, 7), video_length=3
+    ) as env:
+        run_episodes(env, 1)
+    for number, name in enumerate(["rl-video-step-1", "rl-video-step-7"]):
+        os.utime(folder / f"{name}.mp4", (number, number))
+    os.utime(_record(folder / "other.mp4").path, (0.5, 0.5))
+    # The first clip has ended before its episode, and has no line in the log.
+    assert _html(show(folder)).text[1:] == [
+        "rl-video-step-1.mp4",
+        "other.mp4",
+        "episode 0, return 9, 9 steps",
     ]
 
 

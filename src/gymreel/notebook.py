@@ -77,8 +77,8 @@ def show(
 ) -> VideoGallery:
     """Show the videos of a folder in a notebook, the latest last.
 
-    They are those of the episode log where the folder has one, with the episodes' returns and
-    lengths, and else all video files in it.
+    They are those of the folder's episode log, with the episodes' returns and lengths, and all
+    other video files in it, by name: clips that ended before their episodes, for example.
 
     Args:
         folder: The ``video_folder``.
@@ -96,27 +96,44 @@ def show(
     if not root.is_dir():
         code = errno.ENOTDIR if root.exists() else errno.ENOENT
         raise OutputError(code, "show the videos of a folder", os.strerror(code), str(root))
-    videos = _logged(root) or _found(root)
+    videos = _videos_in(root)
     return VideoGallery(root, videos[-max_videos:], len(videos), embed=embed)
 
 
+def _videos_in(folder: Path) -> list[_Video]:
+    videos = _logged(folder)
+    named = {video.path for video in videos}
+    others = [path for path in _video_files(folder) if path not in named]
+    if others:
+        videos += [_Video(path, path.name) for path in others]
+        videos.sort(key=lambda video: _time_of_change(video.path))
+    return videos
+
+
 def _logged(folder: Path) -> list[_Video]:
+    """Give the videos of the log, in the order in which their episodes ended."""
     if not (folder / LOG_NAME).is_file():
         return []
     episodes = read_episodes(folder)
     return [_Video(e.path, e.describe()) for e in episodes if e.path is not None]
 
 
-def _found(folder: Path) -> list[_Video]:
+def _video_files(folder: Path) -> list[Path]:
     try:
-        entries = [
-            (entry.stat().st_mtime_ns, entry.name)
+        return sorted(
+            folder / entry.name
             for entry in os.scandir(folder)
             if os.path.splitext(entry.name)[1].lower() in CONTAINERS and entry.is_file()
-        ]
+        )
     except OSError as error:
         reason = error.strerror or str(error)
         raise OutputError(
             error.errno or 0, "show the videos of a folder", reason, str(folder)
         ) from error
-    return [_Video(folder / name, name) for _, name in sorted(entries)]
+
+
+def _time_of_change(path: Path) -> int:
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:  # It has just been removed.
+        return 0
