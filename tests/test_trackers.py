@@ -108,7 +108,7 @@ def test_a_missing_package_is_named_with_its_extra(
         if module.partition(".")[0] == package:
             monkeypatch.delitem(sys.modules, module)
     monkeypatch.setitem(sys.modules, package, None)
-    with pytest.raises(MissingPackageError, match=rf"pip install gymreel\[{package}\]") as raised:
+    with pytest.raises(MissingPackageError, match=rf"pip install 'gymreel\[{package}\]'") as raised:
         getattr(trackers, name)(*arguments)
     assert isinstance(raised.value, ImportError)
     assert f"{name} needs the package {package}" in str(raised.value)
@@ -119,10 +119,10 @@ def test_the_folder_of_earlier_runs_is_not_taken_for_the_package(tmp_path: Path)
     script = """
         import sys
         sys.path[:] = [sys.argv[1]] + [p for p in sys.path if not p.endswith("-packages")]
-        import gymreel.trackers._packages as packages
+        import gymreel.extras
         from gymreel import MissingPackageError
         try:
-            packages.import_package("wandb", "wandb", "WandB")
+            gymreel.extras.import_package("wandb", "wandb", "WandB")
         except MissingPackageError as error:
             print(error)
     """

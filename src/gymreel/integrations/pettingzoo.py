@@ -12,7 +12,7 @@ import numpy as np
 from gymreel.config import DEFAULT_MAX_PENDING_BYTES
 from gymreel.episodes import Episode
 from gymreel.errors import ConfigError, FrameTypeError, GymreelError
-from gymreel.integrations._missing import missing
+from gymreel.extras import missing_package
 from gymreel.keep import KeepPolicy
 from gymreel.trackers import Tracker
 from gymreel.wrappers._episode_recording import EpisodeRecording
@@ -23,7 +23,7 @@ try:
     from pettingzoo import AECEnv, ParallelEnv
     from pettingzoo.utils import BaseParallelWrapper, BaseWrapper
 except ImportError as error:
-    raise missing("PettingZoo", "pettingzoo", error) from error
+    raise missing_package(__name__, "pettingzoo", "pettingzoo", error) from error
 
 __all__ = ["AECRecordVideo", "ParallelRecordVideo", "RecordVideo"]
 

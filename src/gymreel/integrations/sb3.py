@@ -15,7 +15,7 @@ from gymreel import _core, grid
 from gymreel.config import DEFAULT_MAX_PENDING_BYTES
 from gymreel.episodes import Episode
 from gymreel.errors import ConfigError, FrameTypeError, GymreelError
-from gymreel.integrations._missing import missing
+from gymreel.extras import missing_package
 from gymreel.keep import KeepPolicy
 from gymreel.trackers import Tracker
 from gymreel.wrappers._episode_recording import EpisodeRecording
@@ -29,7 +29,7 @@ try:
     from stable_baselines3.common.vec_env.dummy_vec_env import DummyVecEnv
     from stable_baselines3.common.vec_env.subproc_vec_env import SubprocVecEnv
 except ImportError as error:
-    raise missing("Stable-Baselines3", "sb3", error) from error
+    raise missing_package(__name__, "stable_baselines3", "sb3", error) from error
 
 __all__ = ["RenderModeError", "VecVideoRecorder"]
 

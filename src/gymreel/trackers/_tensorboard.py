@@ -11,7 +11,7 @@ from typing import Any
 
 from gymreel.episodes import Episode
 from gymreel.errors import ConfigError, GymreelWarning
-from gymreel.trackers._packages import import_package
+from gymreel.extras import import_package
 from gymreel.trackers._processes import call_at_exit
 from gymreel.trackers._tracker import Tracker, check_prefix, scalars_of
 

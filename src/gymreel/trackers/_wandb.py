@@ -7,7 +7,7 @@ from typing import Any
 
 from gymreel.episodes import Episode
 from gymreel.errors import ConfigError, GymreelWarning
-from gymreel.trackers._packages import import_package
+from gymreel.extras import import_package
 from gymreel.trackers._tracker import Tracker, check_prefix, scalars_of
 
 __all__ = ["WandB", "as_media"]

@@ -1,0 +1,46 @@
+"""The packages that gymreel does not depend on and that some of its parts need."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+from gymreel.errors import MissingPackageError
+
+__all__ = ["import_package", "missing_package"]
+
+
+def import_package(name: str, extra: str, who: str) -> Any:
+    """Import a module of a package that only a part of gymreel needs.
+
+    Args:
+        name: The module.
+        extra: What to install: ``gymreel[extra]``.
+        who: The part that needs it, for the error.
+
+    Raises:
+        MissingPackageError: The package is not installed, or is broken.
+    """
+    try:
+        module = importlib.import_module(name)
+        # A folder of this name, such as the "wandb" of earlier runs, imports as an empty package.
+        if getattr(module, "__file__", None) is None:
+            raise ImportError(f"{name!r} is only a folder, {list(module.__path__)}", name=name)
+    except ImportError as error:
+        raise missing_package(who, name.partition(".")[0], extra, error) from error
+    return module
+
+
+def missing_package(who: str, package: str, extra: str, error: ImportError) -> MissingPackageError:
+    """Make the error that names what to install.
+
+    Args:
+        who: The part of gymreel that needs it.
+        package: What it needs.
+        extra: What to install: ``gymreel[extra]``.
+        error: What the import raised.
+    """
+    return MissingPackageError(
+        f"{who} needs the package {package}, which cannot be imported ({error}): "
+        f"pip install 'gymreel[{extra}]'"
+    )
