@@ -202,9 +202,12 @@ class _Hook(importlib.abc.MetaPathFinder):
     ) -> importlib.machinery.ModuleSpec | None:
         if fullname != _SB3:
             return None
-        finders = [finder for finder in sys.meta_path if finder is not self]
-        for finder in finders:
-            spec = finder.find_spec(fullname, path, target)
+        for finder in list(sys.meta_path):
+            # Before Python 3.12 there may be finders that have another method instead.
+            find_spec = getattr(finder, "find_spec", None)
+            if finder is self or find_spec is None:
+                continue
+            spec: importlib.machinery.ModuleSpec | None = find_spec(fullname, path, target)
             if spec is not None:
                 if spec.loader is not None:
                     spec.loader = _PatchingLoader(spec.loader)
