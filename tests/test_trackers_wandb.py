@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
 import types
 from collections.abc import Iterator
@@ -196,6 +197,20 @@ def test_a_monitored_run_that_takes_nothing_is_told_of_once(
     env = RecordVideo(NumberedEnv(4), tmp_path / "v", at({0, 1, 2}))
     with pytest.warns(UserWarning, match=r"wandb\.log raised ConnectionError") as caught, env:
         run_episodes(env, 3)
+    assert len(caught) == 1
+
+
+def test_a_monitored_run_that_ended_with_the_interpreter_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """W&B has changed the class so that it closes what nobody has closed, when all is over."""
+    monkeypatch.setattr(wandb, "run", types.SimpleNamespace())
+    monkeypatch.setitem(wandb.patched, "gym", ["gymnasium.wrappers.RecordVideo"])
+    env = RecordVideo(NumberedEnv(4), tmp_path / "v", at({0}))
+    run_episodes(env)
+    monkeypatch.setattr(sys, "is_finalizing", lambda: True)
+    with pytest.warns(UserWarning, match=r"the run has ended; call close\(\)") as caught:
+        env.close()
     assert len(caught) == 1
 
 

@@ -16,11 +16,17 @@ __all__ = ["log_to_monitored_run"]
 
 
 def log_to_monitored_run(episode: Episode) -> None:
-    """Log a complete video as ``videos``, as W&B did, if there is a run that asks for it."""
+    """Log a complete video as ``videos``, as W&B did, if there is a run that asks for it.
+
+    Raises:
+        RuntimeError: The interpreter is ending, and the run has ended.
+    """
     wandb = sys.modules.get("wandb")  # Who has a run has imported it.
     run = getattr(wandb, "run", None)
     if run is None or not getattr(wandb, "patched", {}).get("gym"):
         return
+    if sys.is_finalizing():
+        raise RuntimeError("the run has ended; call close() of the environment before")
     media = as_media(wandb, episode)
     if media is not None:
         run.log({"videos": media})
