@@ -87,6 +87,7 @@ def test_without_a_run_it_says_what_to_do(tmp_path: Path) -> None:
     [
         ({"run_id": 3}, "run_id=3 must be text"),
         ({"tracking_uri": 3}, "tracking_uri=3 must be text"),
+        ({"run_id": "a", "artifact_path": Path("v")}, "artifact_path=.* must be text"),
         ({"run_id": "a", "prefix": None}, "prefix=None must be"),
     ],
 )

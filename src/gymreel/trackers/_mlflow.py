@@ -27,7 +27,7 @@ class MLflow(Tracker):
         run_id: str | None = None,
         *,
         tracking_uri: str | None = None,
-        artifact_path: str = "videos",
+        artifact_path: str | None = "videos",
         prefix: str = "episode",
     ) -> None:
         """Log to a run.
@@ -36,14 +36,15 @@ class MLflow(Tracker):
             run_id: The run; None for the one that is active when something is logged, which is
                 another one on each thread.
             tracking_uri: Where MLflow keeps its runs; None for what MLflow is set to.
-            artifact_path: The folder of the videos among the run's artifacts.
+            artifact_path: The folder of the videos among the run's artifacts; None for none.
             prefix: What the names start with instead of ``episode``, such as ``"eval"``.
 
         Raises:
             ConfigError: No run is active and none is given, or an argument is not text.
             MissingPackageError: MLflow is not installed: ``pip install gymreel[mlflow]``.
         """
-        for name, value in (("run_id", run_id), ("tracking_uri", tracking_uri)):
+        given = {"run_id": run_id, "tracking_uri": tracking_uri, "artifact_path": artifact_path}
+        for name, value in given.items():
             if value is not None and not isinstance(value, str):
                 raise ConfigError(f"{name}={value!r} must be text, or None")
         self._prefix = check_prefix(prefix)
