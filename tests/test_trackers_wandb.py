@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
+import textwrap
 import time
 import types
 from collections.abc import Iterator
@@ -258,3 +260,34 @@ def test_monitor_gym_where_gymnasium_offers_gymreels_wrapper(tmp_path: Path) -> 
     (row,) = _history(tmp_path)
     video = (tmp_path / "v" / "rl-video-episode-0.mp4").read_bytes()
     assert _media(tmp_path, row["videos"]) == video
+
+
+def test_monitor_gym_in_a_script_that_does_not_know_gymreel(tmp_path: Path) -> None:
+    script = """
+        import gymnasium as gym
+        import wandb
+
+        settings = wandb.Settings(
+            console="off", silent=True, disable_git=True, x_disable_meta=True, x_disable_stats=True
+        )
+        with wandb.init(mode="offline", project="tests", monitor_gym=True, settings=settings):
+            env = gym.make("CartPole-v1", render_mode="rgb_array")
+            env = gym.wrappers.RecordVideo(env, "v", episode_trigger=lambda episode: episode < 2)
+            env = gym.wrappers.RecordEpisodeStatistics(env)
+            for _ in range(3):
+                env.reset()
+                ended = False
+                while not ended:
+                    _, _, terminated, truncated, info = env.step(0)
+                    ended = terminated or truncated
+                assert info["episode"]["l"] > 0
+            env.close()
+        """
+    (tmp_path / "script.py").write_text(textwrap.dedent(script))
+    command = [sys.executable, "-W", "error::UserWarning", "-m", "gymreel", "run", "script.py"]
+    subprocess.run(command, cwd=tmp_path, check=True, timeout=100)
+    rows = _history(tmp_path)
+    assert [set(row) for row in rows] == [{"videos"}] * 2
+    for row, number in zip(rows, (0, 1), strict=True):
+        video = (tmp_path / "v" / f"rl-video-episode-{number}.mp4").read_bytes()
+        assert _media(tmp_path, row["videos"]) == video
