@@ -115,6 +115,18 @@ def test_scalars_and_videos_are_read_back(
     assert row["episode/video"]["caption"] == "episode 1, return 4, 4 steps"
 
 
+def test_a_training_that_counts_the_steps_itself_loses_none(tmp_path: Path, run: Any) -> None:
+    tracker = WandB(commit=False)
+    for update in range(1, 5):
+        for number in range(3 * update, 3 * update + 3):
+            tracker.log_episode(Episode(number, length=2, step=2 * number, return_=1.0))
+        run.log({"loss": update / 10}, step=update)
+    run.finish()
+    rows = _history(tmp_path)
+    assert [row["loss"] for row in rows if "loss" in row] == [0.1, 0.2, 0.3, 0.4]
+    assert [row["episode/step"] for row in rows if "episode/step" in row] == [10, 16, 22, 28]
+
+
 def test_what_wandb_does_not_take_is_said_once(tmp_path: Path, run: Any) -> None:
     tracker = WandB(prefix="eval")
     env = RecordVideo(NumberedEnv(4), tmp_path / "v", at({0, 1}), suffix=".mkv", trackers=[tracker])
@@ -138,6 +150,8 @@ def test_without_a_run_it_says_what_to_do(tmp_path: Path, run: Any) -> None:
         env.close()
     with pytest.raises(ConfigError, match=r"run='x' must be what wandb\.init"):
         WandB(run="x")
+    with pytest.raises(ConfigError, match="commit=None must be True or False"):
+        WandB(commit=None)  # type: ignore[arg-type]
 
 
 def test_the_axis_is_defined_for_each_run(tmp_path: Path, run: Any) -> None:

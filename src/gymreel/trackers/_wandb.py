@@ -17,27 +17,35 @@ class WandB(Tracker):
     """Logs scalars of each episode, and each video as the file that it is, to a W&B run.
 
     ``episode/return`` and ``episode/length`` are shown over ``episode/step``, the steps of all
-    environments together, and leave the run's own step count to what the training logs. The video
-    is ``episode/video``. W&B takes mp4, webm and gif; of a video of another kind one warning says
-    that it is not logged.
+    environments together. The video is ``episode/video``. W&B takes mp4, webm and gif; of a video
+    of another kind one warning says that it is not logged.
+
+    Each episode and each video is a row of the run, and counts in the run's own steps. Where the
+    training counts those itself, ``run.log(…, step=update)``, W&B ignores what comes with a number
+    that the rows have passed already: give ``commit=False`` there.
     """
 
-    def __init__(self, run: Any = None, *, prefix: str = "episode") -> None:
+    def __init__(self, run: Any = None, *, prefix: str = "episode", commit: bool = True) -> None:
         """Log to a run.
 
         Args:
             run: What ``wandb.init()`` has returned; None for the ``wandb.run`` of the moment in
                 which something is logged.
             prefix: What the names start with instead of ``episode``, such as ``"eval"``.
+            commit: False logs into the row that the training will log next, in which the last
+                episode and the last video since the one before stand for all.
 
         Raises:
-            ConfigError: No run is active and none is given, or it is none.
+            ConfigError: No run is active and none is given, or an argument is wrong.
             MissingPackageError: W&B is not installed: ``pip install gymreel[wandb]``.
         """
         self._prefix = check_prefix(prefix)
         self._given_run = run
         if run is not None and not callable(getattr(run, "log", None)):
             raise ConfigError(f"run={run!r} must be what wandb.init() returns, or None")
+        if not isinstance(commit, bool):
+            raise ConfigError(f"commit={commit!r} must be True or False")
+        self._commit = commit
         self._run_with_axis: str | None = None
         self._has_warned = False
         self._run()
@@ -76,7 +84,7 @@ class WandB(Tracker):
             run.define_metric(f"{self._prefix}/*", step_metric=axis)
             self._run_with_axis = run.id
         named = {f"{self._prefix}/{name}": value for name, value in values.items()}
-        run.log({**named, axis: episode.step})
+        run.log({**named, axis: episode.step}, commit=self._commit)
 
 
 def as_media(wandb: Any, episode: Episode) -> Any:
