@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -476,3 +478,20 @@ def test_what_steps_give_need_be_no_arrays(
     envs.close()
     ended = [episode for episode in read_episodes(tmp_path / "v") if episode.terminated]
     assert [(e.env_index, e.length, e.return_) for e in ended] == [(0, 2, 2.0), (1, 3, 3.0)]
+
+
+def test_functions_of_objects_that_cannot_be_copied(tmp_path: Path) -> None:
+    class Trainer:
+        def __init__(self) -> None:
+            self.lock = threading.Lock()
+            self.saved: list[int] = []
+
+        def on_saved(self, episode: Episode) -> None:
+            self.saved.append(episode.index)
+
+    trainer = Trainer()
+    envs = SyncVectorEnv([lambda: NumberedEnv(2)] * 2)
+    with contextlib.closing(RecordVideo(envs, tmp_path / "v", on_saved=trainer.on_saved)) as env:
+        env.reset()
+        env.step(env.action_space.sample())
+    assert trainer.saved == [0]

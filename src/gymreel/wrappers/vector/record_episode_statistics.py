@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 from gymnasium import logger
 from gymnasium.core import ActType, ObsType
-from gymnasium.vector import AutoresetMode, VectorEnv, VectorWrapper
+from gymnasium.vector import AutoresetMode, VectorEnv
 from numpy.typing import NDArray
 
 from gymreel.errors import ConfigError
+from gymreel.wrappers._vector_wrapper import GenericVectorWrapper
 from gymreel.wrappers.record_episode_statistics import (
     ConfigTypeError,
     StatsKeyError,
@@ -39,7 +40,7 @@ class InfosTypeError(ConfigTypeError, AssertionError):
     """
 
 
-class RecordEpisodeStatistics(VectorWrapper[ObsType, ActType, ObsType, ActType, Any]):
+class RecordEpisodeStatistics(GenericVectorWrapper[ObsType, ActType, ObsType, ActType, Any]):
     """Adds up rewards and steps, and puts the totals into ``infos`` when episodes end.
 
     A drop-in for ``gymnasium.wrappers.vector.RecordEpisodeStatistics`` (behaviour as of Gymnasium

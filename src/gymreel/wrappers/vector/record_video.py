@@ -11,13 +11,15 @@ from typing import Any, Generic, Literal, cast
 import gymnasium as gym
 import numpy as np
 from gymnasium.core import ActType, ObsType
-from gymnasium.vector import AutoresetMode, VectorEnv, VectorWrapper
+from gymnasium.vector import AutoresetMode, VectorEnv
 
 from gymreel.config import DEFAULT_MAX_PENDING_BYTES
 from gymreel.episodes import Episode
 from gymreel.errors import ConfigError, GymreelError
 from gymreel.keep import KeepPolicy
 from gymreel.trackers import Tracker
+from gymreel.wrappers._arguments import keep_functions_uncopied
+from gymreel.wrappers._vector_wrapper import GenericVectorWrapper
 from gymreel.wrappers.record_episode_statistics import ConfigTypeError
 from gymreel.wrappers.vector._arguments import (
     autoreset_mode_of,
@@ -40,7 +42,7 @@ __all__ = ["RecordVideo"]
 
 class RecordVideo(
     VectorRecording,
-    VectorWrapper[ObsType, ActType, ObsType, ActType, np.ndarray],
+    GenericVectorWrapper[ObsType, ActType, ObsType, ActType, np.ndarray],
     Generic[ObsType, ActType],
     gym.utils.RecordConstructorArgs,
 ):
@@ -176,14 +178,14 @@ class RecordVideo(
             record_first_only=record_first_only,
             layout=layout,
             envs=envs,
-            **arguments,
+            **keep_functions_uncopied(arguments),
         )
         if not isinstance(env, VectorEnv):
             raise ConfigTypeError(
                 f"env={env!r} must be a gymnasium.vector.VectorEnv; for a single environment take "
                 "gymreel.wrappers.RecordVideo"
             )
-        VectorWrapper.__init__(self, env)
+        GenericVectorWrapper.__init__(self, env)
         if layout not in ("grid", "separate"):
             raise ConfigError(f"layout={layout!r} must be 'grid' or 'separate'")
         check_render_mode(env)

@@ -1,0 +1,20 @@
+"""Gymnasium's wrapper of vector environments, which has type parameters since Gymnasium 1.4."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from gymnasium.vector import VectorWrapper
+
+__all__ = ["GenericVectorWrapper"]
+
+if TYPE_CHECKING or VectorWrapper.__parameters__:
+    GenericVectorWrapper = VectorWrapper
+else:
+
+    class GenericVectorWrapper(VectorWrapper):
+        """Takes type parameters, and makes nothing of them."""
+
+        def __class_getitem__(cls, parameters: Any) -> type:
+            """Be the class itself."""
+            return cls
