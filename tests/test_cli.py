@@ -137,7 +137,16 @@ def test_main_is_there_until_the_end(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [("run",), ("run", "nowhere.py"), ("run", "-m"), ("walk",), ("recover",)]
+    "arguments",
+    [
+        ("run",),
+        ("run", "nowhere.py"),
+        ("run", "-m"),
+        ("walk",),
+        ("recover",),
+        ("doctor", "--timeout", "0"),
+        ("doctor", "--timeout", "soon"),
+    ],
 )
 def test_what_cannot_be_done_is_said(tmp_path: Path, arguments: tuple[str, ...]) -> None:
     finished = gymreel_run(*arguments, cwd=tmp_path, check=False)
@@ -149,7 +158,7 @@ def test_what_cannot_be_done_is_said(tmp_path: Path, arguments: tuple[str, ...])
 def test_help(tmp_path: Path) -> None:
     plain = gymreel_run(cwd=tmp_path).stdout
     assert plain == gymreel_run("--help", cwd=tmp_path).stdout
-    for command in ("run", "recover"):
+    for command in ("run", "recover", "doctor"):
         assert command in plain
         assert "usage: python -m gymreel" in gymreel_run(command, "--help", cwd=tmp_path).stdout
     assert gymreel.__version__ in gymreel_run("--version", cwd=tmp_path).stdout

@@ -7,9 +7,9 @@ import sys
 from collections.abc import Sequence
 
 from gymreel import __version__
-from gymreel._cli import recover, run
+from gymreel._cli import doctor, recover, run
 
-_COMMANDS = (run, recover)
+_COMMANDS = (run, recover, doctor)
 
 
 def main(arguments: Sequence[str]) -> int:
