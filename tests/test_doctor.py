@@ -486,11 +486,6 @@ def test_a_healthy_machine_has_no_problems() -> None:
         ),
         ({"temp_folder": Folder("/tmp", 2**20, None)}, "temp_folder_full", "1 MiB left"),
         ({"encoders": OPENH264}, "no_libx264", "Install an FFmpeg that has libx264"),
-        (
-            {"encoders": OPENH264, "ffmpeg": replace(HEALTHY.ffmpeg, is_bundled=True)},
-            "no_libx264",
-            "Build gymreel from its sources",
-        ),
         ({"encoders": []}, "no_h264", "libx264"),
         ({"encoders": [], "containers": [VP9]}, "no_h264", "so .mp4 files hold VP9"),
     ],
@@ -501,6 +496,18 @@ def test_a_problem_is_said_with_what_to_do(
     found = find(replace(HEALTHY, **changes))
     assert list(found) == [problem]
     assert words in found[problem]
+
+
+def test_without_x264_inside_nothing_is_wrong() -> None:
+    inside = replace(HEALTHY.ffmpeg, is_bundled=True)
+    assert find(replace(HEALTHY, ffmpeg=inside, encoders=[], containers=[VP9])) == {}
+
+
+def test_what_an_ffmpeg_inside_lacks_is_to_be_had_from_a_build() -> None:
+    inside = replace(HEALTHY.ffmpeg, is_bundled=True)
+    failing = replace(HEALTHY.containers[0], status="failed", reason="out of luck")
+    found = find(replace(HEALTHY, ffmpeg=inside, containers=[failing]))
+    assert "Build gymreel from its sources" in found["container_fails"]
 
 
 def test_every_variable_that_gymreel_reads_is_known() -> None:

@@ -98,8 +98,13 @@ def _no_h264(diagnosis: Diagnosis) -> Iterator[Problem]:
     """Look at how H.264 is encoded by those that gymreel takes for it by itself."""
     known = FORMATS["h264"]
     working = {trial.encoder for trial in diagnosis.encoders if trial.status == "works"}
-    # After one that hung, nothing is known of the others.
-    if known[0] in working or _has(diagnosis, known, "hung", "untried"):
+    # Who installs gymreel without libx264 inside knows it; after one that hung, nothing is known of
+    # the others.
+    if (
+        diagnosis.ffmpeg.is_bundled
+        or known[0] in working
+        or _has(diagnosis, known, "hung", "untried")
+    ):
         return
     if working.isdisjoint(known):
         default = diagnosis.containers[0]
