@@ -366,6 +366,8 @@ def test_nothing_in_the_package_starts_a_program() -> None:
     found = {path.name: _offences(path.read_text(encoding="utf-8")) for path in sources}
     # ``python -m gymreel run script.py`` runs the script that the user names, in this process.
     assert found.pop("run.py") == ["exec", "compile"]
+    # Of a text of its own, in a spawned child that may find gymreel only where that says.
+    assert found.pop("patching.py") == ["exec"]
     assert {name: offences for name, offences in found.items() if offences} == {}
 
 
