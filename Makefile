@@ -33,7 +33,7 @@ endif
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format tidy wheel sdist clean distclean system-demo system-test
+.PHONY: help demo test lint format tidy wheel sdist clean distclean system-demo system-test system-python
 
 help:
 	@echo "make demo       record CartPole with the tutorial's script and say where the videos are"
@@ -89,7 +89,7 @@ tidy: system-test $(STAMPS)/packages-dev
 	    xargs -P "$$(getconf _NPROCESSORS_ONLN)" -n 1 $(VENV)/bin/clang-tidy --quiet -p build/tidy
 
 # With an FFmpeg inside. FFMPEG_FLAVOUR=lgpl leaves x264 out, FFMPEG_SOURCES=folder has the archives.
-wheel: system-demo $(STAMPS)/packages-wheel
+wheel: $(STAMPS)/packages-wheel
 	@tools/system_packages.sh bundle
 	@PATH="$(CURDIR)/$(VENV)/bin:$$PATH" tools/build_ffmpeg.sh
 	@rm -rf build/wheel
@@ -97,7 +97,7 @@ wheel: system-demo $(STAMPS)/packages-wheel
 	@mkdir -p dist
 	@PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(PY) tools/repair_wheel.py build/wheel/*.whl dist
 
-sdist: system-demo $(STAMPS)/packages-build
+sdist: $(STAMPS)/packages-build
 	$(PY) -c 'from scikit_build_core.build import build_sdist; build_sdist("dist")'
 
 clean:
@@ -112,7 +112,10 @@ system-demo:
 system-test:
 	@tools/system_packages.sh test
 
-$(STAMPS)/made-for: | system-demo
+system-python:
+	@tools/system_packages.sh python
+
+$(STAMPS)/made-for: | system-python
 	@tools/venv.sh create
 
 $(STAMPS)/packages-build: pyproject.toml $(STAMPS)/made-for

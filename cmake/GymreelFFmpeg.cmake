@@ -11,6 +11,12 @@ if(GYMREEL_BUNDLED_FFMPEG)
         message(FATAL_ERROR
             "gymreel: GYMREEL_BUNDLED_FFMPEG=ON needs the FFmpeg that tools/build_ffmpeg.sh builds: run it first.")
     endif()
+    # The wheel's licence goes by the variable, in tools/wheel_license.py.
+    if(SKBUILD AND "$ENV{GYMREEL_BUNDLED_FFMPEG}" STREQUAL "")
+        message(FATAL_ERROR
+            "gymreel: set GYMREEL_BUNDLED_FFMPEG=1 in the environment, not in CMake alone: "
+            "the wheel would not say under which licences it is.")
+    endif()
     set(ENV{PKG_CONFIG_PATH} "")
     set(ENV{PKG_CONFIG_LIBDIR} "${bundled_dir}/lib/pkgconfig")
     set(PKG_CONFIG_USE_CMAKE_PREFIX_PATH OFF)

@@ -35,7 +35,10 @@ while [ $# -gt 0 ]; do
 done
 [ $# -le 1 ] || fail "one PREFIX at most, not: $*"
 case "$flavour" in gpl | lgpl) ;; *) fail "FFMPEG_FLAVOUR=$flavour must be gpl or lgpl" ;; esac
-[ -z "$sources" ] || sources=$(cd "$sources" 2>/dev/null && pwd) || fail "there is no folder of sources ${FFMPEG_SOURCES:-$sources}"
+if [ -n "$sources" ]; then
+    [ -d "$sources" ] || fail "there is no folder $sources to take the sources from"
+    sources=$(cd "$sources" && pwd)
+fi
 
 tools=$(cd "$(dirname "$0")" && pwd)
 prefix=${1:-$tools/../bundled}
@@ -43,28 +46,31 @@ mkdir -p "$prefix"
 prefix=$(cd "$prefix" && pwd)
 work=$prefix/build
 licenses=$prefix/licenses
+nowhere=/static-libraries-of-gymreel
 jobs=${JOBS:-$(getconf _NPROCESSORS_ONLN)}
 export PKG_CONFIG_PATH="$prefix/lib/pkgconfig"
 export PKG_CONFIG_LIBDIR="$prefix/lib/pkgconfig"
-export CFLAGS="${CFLAGS:-} -fvisibility=hidden"
+export CC="${CC:-cc}" CXX="${CXX:-c++}"
+
+for tool in make cmake pkg-config perl diff "$CC" "$CXX"; do
+    command -v "$tool" >/dev/null || fail "$tool is missing; tools/system_packages.sh bundle installs what is"
+done
+case "$(uname -m)" in
+    x86_64 | i?86 | amd64) command -v nasm >/dev/null || fail "nasm is missing: without it the encoders are several times slower" ;;
+esac
 
 sha256_of() {
     if command -v sha256sum >/dev/null; then sha256sum; else shasum -a 256; fi | cut -d ' ' -f 1
 }
 
-# Whatever changes what comes out: this script, the sources, and how it was called.
-recipe="$flavour $(uname -sm) $(cat "$0" "$tools/ffmpeg_sources.txt" | sha256_of)"
+# Whatever changes what comes out: this script, the sources, how it was called, and what compiles them.
+recipe="$flavour $prefix $(uname -sm) $("$CC" -dumpmachine) $("$CC" -dumpversion) $({ ldd --version 2>&1 || true; } | head -n 1)
+${CFLAGS:-} ${MACOSX_DEPLOYMENT_TARGET:-} $(cat "$0" "$tools/ffmpeg_sources.txt" | sha256_of)"
 if [ "$(cat "$prefix/recipe.txt" 2>/dev/null)" = "$recipe" ]; then
     echo "==> FFmpeg is in $prefix already ($flavour)"
     exit 0
 fi
-
-for tool in make cmake pkg-config "${CC:-cc}" "${CXX:-c++}"; do
-    command -v "$tool" >/dev/null || fail "$tool is missing; it needs a C and a C++ compiler, make, cmake and pkg-config"
-done
-case "$(uname -m)" in
-    x86_64 | i?86 | amd64) command -v nasm >/dev/null || fail "nasm is missing: without it the encoders are several times slower" ;;
-esac
+export CFLAGS="${CFLAGS:-} -fvisibility=hidden"
 
 # fetch_git ADDRESS COMMIT FOLDER: Git checks what it fetches against the name of the commit.
 fetch_git() {
@@ -122,13 +128,21 @@ in_build() {
 configure() {
     project=$1
     shift
-    echo "$project: $(echo "$*" | sed "s|$prefix|PREFIX|g")" >>"$licenses/CONFIGURE.txt"
+    echo "$project: $*" >>"$licenses/CONFIGURE.txt"
     in_build "$project" "$@"
 }
 
+# Installs below $prefix what was configured for $nowhere, which is the folder that the libraries remember: a wheel must
+# not tell where it was built. pkg-config is told the real one.
 make_and_install() {
     in_build "$1" make -j "$jobs"
-    in_build "$1" make install
+    in_build "$1" make install DESTDIR="$work/installed"
+    for file in "$work/installed$nowhere"/lib/pkgconfig/*.pc; do
+        sed "s|$nowhere|$prefix|g" "$file" >"$work/pc"
+        cat "$work/pc" >"$file"
+    done
+    cp -R "$work/installed$nowhere/." "$prefix/"
+    rm -rf "$work/installed"
 }
 
 rm -rf "$prefix/include" "$prefix/lib" "$prefix/share" "$licenses" "$prefix/recipe.txt"
@@ -136,15 +150,15 @@ mkdir -p "$work" "$licenses"
 
 # For gymreel's own colour conversion.
 unpack highway
-configure highway cmake -S . -B . -DCMAKE_BUILD_TYPE=Release -DCMAKE_INSTALL_PREFIX="$prefix" -DCMAKE_INSTALL_LIBDIR=lib \
-    -DCMAKE_POSITION_INDEPENDENT_CODE=ON -DCMAKE_CXX_VISIBILITY_PRESET=hidden -DBUILD_SHARED_LIBS=OFF \
+configure highway cmake -S . -B . -G "Unix Makefiles" -DCMAKE_BUILD_TYPE=Release \
+    -DCMAKE_INSTALL_PREFIX="$nowhere" -DCMAKE_INSTALL_LIBDIR=lib -DCMAKE_POSITION_INDEPENDENT_CODE=ON -DCMAKE_CXX_VISIBILITY_PRESET=hidden -DBUILD_SHARED_LIBS=OFF \
     -DBUILD_TESTING=OFF -DHWY_ENABLE_TESTS=OFF -DHWY_ENABLE_EXAMPLES=OFF -DHWY_ENABLE_CONTRIB=OFF
 make_and_install highway
 cp "$work/highway/LICENSE-BSD3" "$licenses/highway-LICENSE.txt"
 
 if [ "$flavour" = gpl ]; then
     unpack x264
-    configure x264 ./configure --prefix="$prefix" --enable-static --enable-pic --disable-cli --disable-opencl \
+    configure x264 ./configure --prefix="$nowhere" --enable-static --enable-pic --disable-cli --disable-opencl \
         --disable-interlaced --bit-depth=8 --chroma-format=all
     make_and_install x264
     cp "$work/x264/COPYING" "$licenses/x264-COPYING.txt"
@@ -152,9 +166,13 @@ fi
 
 # VP9 for WebM: AV1's encoders are five times the size and slower than most training loops draw.
 unpack libvpx
-configure libvpx ./configure --prefix="$prefix" --disable-shared --enable-static --enable-pic --disable-vp8 \
+set --
+# It knows macOS by its version, and takes a newer one than it knows for a machine without any assembly.
+if [ "$(uname -s)" = Darwin ]; then set -- --target="$(uname -m)-darwin23-gcc"; fi
+configure libvpx ./configure "$@" --prefix="$nowhere" --disable-shared --enable-static --enable-pic --disable-vp8 \
     --disable-vp9-decoder --disable-examples --disable-tools --disable-docs --disable-unit-tests --disable-webm-io \
     --disable-libyuv --enable-runtime-cpu-detect
+[ ! -e "$work/libvpx/libs-generic-gnu.mk" ] || fail "libvpx does not know this machine: VP9 would be without assembly"
 make_and_install libvpx
 cp "$work/libvpx/LICENSE" "$licenses/libvpx-LICENSE.txt"
 cp "$work/libvpx/PATENTS" "$licenses/libvpx-PATENTS.txt"
@@ -162,10 +180,11 @@ cp "$work/libvpx/PATENTS" "$licenses/libvpx-PATENTS.txt"
 unpack ffmpeg
 set -- --enable-encoder=libvpx_vp9,mpeg4,gif,ffv1
 if [ "$flavour" = gpl ]; then set -- "$@" --enable-gpl --enable-libx264 --enable-encoder=libx264,libx264rgb; fi
+case "$(uname -s)" in MINGW* | MSYS*) set -- "$@" --enable-w32threads ;; *) set -- "$@" --enable-pthreads ;; esac
 # Nothing but what writes the containers, and what reads them again to complete or recover a recording.
-configure ffmpeg ./configure --prefix="$prefix" --enable-static --disable-shared --enable-pic --pkg-config-flags=--static \
-    --disable-everything --disable-autodetect --disable-programs --disable-doc --disable-network --disable-avdevice \
-    --disable-avfilter --disable-swresample --disable-postproc --disable-debug --enable-pthreads --enable-libvpx \
+configure ffmpeg ./configure --prefix="$nowhere" --cc="$CC" --cxx="$CXX" --enable-static --disable-shared \
+    --enable-pic --pkg-config-flags=--static --disable-everything --disable-autodetect --disable-programs --disable-doc --disable-network --disable-avdevice \
+    --disable-avfilter --disable-swresample --disable-postproc --disable-debug --enable-libvpx \
     --enable-muxer=mp4,mov,matroska,webm,gif --enable-demuxer=mov,matroska,gif \
     --enable-parser=h264,vp9,mpeg4video,gif \
     --enable-bsf=extract_extradata,vp9_superframe,vp9_superframe_split "$@"
@@ -173,6 +192,17 @@ make_and_install ffmpeg
 cp "$work/ffmpeg/LICENSE.md" "$licenses/ffmpeg-LICENSE.md"
 cp "$work/ffmpeg/COPYING.LGPLv2.1" "$licenses/ffmpeg-COPYING.LGPLv2.1.txt"
 if [ "$flavour" = gpl ]; then cp "$work/ffmpeg/COPYING.GPLv2" "$licenses/ffmpeg-COPYING.GPLv2.txt"; fi
+
+# What single files of FFmpeg ask to be told besides.
+{
+    echo "This software is based in part on the work of the Independent JPEG Group."
+    for file in libavcodec/jfdctint_template.c libavcodec/faandct.c libavutil/x86/x86inc.asm; do
+        echo
+        echo "FFmpeg, $file:"
+        echo
+        sed '/^$/q' "$work/ffmpeg/$file"
+    done
+} >"$licenses/NOTICES.txt"
 
 rm -rf "$work"
 echo "$flavour" >"$prefix/flavour.txt"

@@ -1,6 +1,6 @@
 """Makes a wheel fit to be given away, or says why it is not; cibuildwheel's repair step.
 
-    python tools/repair_wheel.py WHEEL FOLDER
+    python tools/repair_wheel.py WHEEL FOLDER [ARCHITECTURES]
 
 The platform's own tool (auditwheel, delocate or delvewheel) sets the wheel's tag and would copy in
 what the module needs. For an FFmpeg of the system that is 120 libraries under all kinds of
@@ -10,8 +10,10 @@ licences, so such a wheel is refused; and what comes out must be small.
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 import sys
+import tempfile
 import zipfile
 from pathlib import Path
 
@@ -72,16 +74,27 @@ def check_result(wheel: Path) -> None:
     print(f"repair_wheel.py: {wheel.name}: {size / 1e6:.1f} MB")
 
 
-def main(wheel: Path, folder: Path) -> None:
-    """Check, repair into ``folder``, check again."""
+def main(wheel: Path, folder: Path, *architectures: str) -> None:
+    """Check, repair, check again, and only then put the wheel into ``folder``.
+
+    Args:
+        wheel: What was built.
+        folder: Where the repaired wheel goes; one of the same name is replaced.
+        *architectures: On macOS, those that everything in the wheel must be for.
+    """
     check_libraries(wheel)
-    before = set(folder.glob("*.whl"))
-    subprocess.run([*_TOOLS[sys.platform][1], str(folder), str(wheel)], check=True)
-    for repaired in set(folder.glob("*.whl")) - before:
+    with tempfile.TemporaryDirectory() as unchecked:
+        command = [*_TOOLS[sys.platform][1], unchecked, str(wheel)]
+        if architectures:
+            command[1:1] = ["--require-archs", *architectures]
+        subprocess.run(command, check=True)
+        (repaired,) = Path(unchecked).glob("*.whl")
         check_result(repaired)
+        folder.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(repaired, folder / repaired.name)
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 3:
+    if len(sys.argv) not in (3, 4):
         raise SystemExit(__doc__)
-    main(Path(sys.argv[1]), Path(sys.argv[2]))
+    main(Path(sys.argv[1]), Path(sys.argv[2]), *sys.argv[3:])

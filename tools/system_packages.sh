@@ -4,6 +4,7 @@
 #
 #   tools/system_packages.sh demo      to build on the system's FFmpeg
 #   tools/system_packages.sh test      and to run the tests
+#   tools/system_packages.sh python    for a virtual environment, and nothing else
 #   tools/system_packages.sh bundle    to build the FFmpeg that goes into a wheel; Python and CMake are there already
 set -eu
 cd "$(dirname "$0")/.."
@@ -29,6 +30,14 @@ sys.exit(not os.path.exists(os.path.join(sysconfig.get_path("include"), "Python.
 
 look() {
     missing=""
+    if [ "$purpose" != bundle ]; then
+        if python=$(tools/find_python.sh 2>/dev/null); then
+            python_is_complete "$python" || need python
+        else
+            need python
+        fi
+    fi
+    [ "$purpose" != python ] || return 0
     have "${CXX:-c++}" || need compiler
     have pkg-config || need pkg-config
     if [ "$purpose" = bundle ]; then
@@ -36,18 +45,15 @@ look() {
         have curl || need curl
         have git || need git
         have xz || need xz
+        have perl || need perl
+        have diff || need diffutils
         case "$(uname -m)" in x86_64 | i?86 | amd64) have nasm || need nasm ;; esac
-        return
+        return 0
     fi
     # The versions themselves are CMake's to judge.
     for library in libavcodec libavformat libavutil libswscale; do
         pkg-config --exists "$library" 2>/dev/null || { need ffmpeg; break; }
     done
-    if python=$(tools/find_python.sh 2>/dev/null); then
-        python_is_complete "$python" || need python
-    else
-        need python
-    fi
     if [ "$purpose" = test ]; then
         have ffprobe || need ffprobe
         have_header doctest/doctest.h || need doctest
@@ -93,7 +99,7 @@ packages_for() {
 
             brew:compiler | brew:make) ;;
             apt-get:xz) echo xz-utils ;;
-            *:make | *:curl | *:git | *:nasm | *:xz) echo "$thing" ;;
+            *:make | *:curl | *:diffutils | *:git | *:nasm | *:perl | *:xz) echo "$thing" ;;
 
             brew:pkg-config) echo pkgconf ;;
             brew:ffmpeg | brew:ffprobe) echo ffmpeg ;;
@@ -206,6 +212,6 @@ done
 
 look
 [ -z "$missing" ] || install_what_is_missing
-[ "$purpose" != bundle ] || exit 0  # It builds its own Highway.
+case "$purpose" in python | bundle) exit 0 ;; esac  # A wheel has a Highway of its own.
 pkg-config --exists libhwy || install_highway ||
     echo "==> Without Google Highway (libhwy) the colour conversion is slower" >&2

@@ -12,7 +12,7 @@ cd "$(dirname "$0")/.."
 wheel=$(cd "$(dirname "$1")" && pwd)/$(basename "$1")
 release=${RELEASE:-bookworm}
 root=$(mktemp -d)
-trap 'umount "$root/proc" 2>/dev/null; rm -rf "$root"' EXIT
+trap 'umount "$root/proc" 2>/dev/null; rm -rf "$root" "$root.log"' EXIT
 
 echo "==> Debian $release with Python, and nothing else"
 debootstrap --variant=minbase --include=python3-venv "$release" "$root" >"$root.log" 2>&1 || { tail "$root.log" >&2; exit 1; }
@@ -27,13 +27,15 @@ version=$(chroot "$root" python3 -c 'import sys; print("%d.%d" % sys.version_inf
 python3 -m venv "$root/fetch"
 mkdir -p "$root/try/packages"
 "$root/fetch/bin/pip" install --quiet --upgrade pip
-for platform in manylinux_2_17_x86_64 manylinux_2_28_x86_64 manylinux2014_x86_64; do set -- "$@" --platform "$platform"; done
 shift
+for tag in manylinux_2_17 manylinux_2_28 manylinux2014; do set -- "$@" --platform "${tag}_$(uname -m)"; done
 "$root/fetch/bin/pip" download --quiet --only-binary=:all: --python-version "$version" "$@" --dest "$root/try/packages" \
     --group test-wheel
 rm -rf "$root/fetch"
 cp "$wheel" "$root/try/packages/"
 cp -r tests examples pyproject.toml "$root/try/"
+mkdir "$root/try/tools"
+cp tools/repair_wheel.py "$root/try/tools/"
 
 # Runs a command inside, without network.
 inside() { unshare --net --mount sh -c 'mount -t proc proc "$1/proc"; shift; exec chroot "$@"' sh "$root" "$root" \

@@ -17,7 +17,7 @@ for tool in debootstrap "$engine"; do
 done
 
 root=$(mktemp -d)
-trap 'rm -rf "$root"' EXIT
+trap 'rm -rf "$root" "$root.log"' EXIT
 echo "==> Debian $release"
 debootstrap --variant=minbase \
     --include=ca-certificates,cmake,curl,g++,git,make,nasm,pkg-config,python3-dev,python3-venv,libegl1,libgl1 \
