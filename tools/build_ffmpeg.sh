@@ -2,6 +2,7 @@
 # Builds what a wheel carries inside: a small static FFmpeg with its encoders, and Google Highway.
 #
 #   tools/build_ffmpeg.sh [--lgpl] [--sources FOLDER] [PREFIX]
+#   tools/build_ffmpeg.sh --download FOLDER     fetches the sources, for those to whom a wheel is given, and builds nothing
 #
 # PREFIX, by default bundled/ in the checkout, where CMake looks with GYMREEL_BUNDLED_FFMPEG=ON, gets include/, lib/ with
 # pkg-config files, and licenses/ with what the wheel has to carry along: licence texts, configure lines, and where the
@@ -20,9 +21,15 @@ fail() {
 
 flavour=${FFMPEG_FLAVOUR:-gpl}
 sources=${FFMPEG_SOURCES:-}
+download=
 while [ $# -gt 0 ]; do
     case "$1" in
         --lgpl) flavour=lgpl ;;
+        --download)
+            [ $# -ge 2 ] || fail "--download needs a folder"
+            download=$2
+            shift
+            ;;
         --sources)
             [ $# -ge 2 ] || fail "--sources needs a folder"
             sources=$2
@@ -50,6 +57,49 @@ nowhere=/static-libraries-of-gymreel
 jobs=${JOBS:-$(getconf _NPROCESSORS_ONLN)}
 export PKG_CONFIG_PATH="$prefix/lib/pkgconfig"
 export PKG_CONFIG_LIBDIR="$prefix/lib/pkgconfig"
+sha256_of() {
+    if command -v sha256sum >/dev/null; then sha256sum; else shasum -a 256; fi | cut -d ' ' -f 1
+}
+
+check_archive() {
+    found=$(sha256_of <"$1")
+    [ "$found" = "$2" ] || fail "$1 has the SHA-256 $found, but it should have $2"
+}
+
+# fetch_archive ADDRESS CHECKSUM FILE
+fetch_archive() {
+    curl --fail --location --silent --show-error --retry 3 --output "$3" "$1" ||
+        fail "$1 could not be fetched; put $(basename "$3") into a folder and name it with --sources"
+    check_archive "$3" "$2"
+}
+
+# fetch_git ADDRESS COMMIT FOLDER: Git checks what it fetches against the name of the commit.
+fetch_git() {
+    git init --quiet "$3"
+    git -C "$3" fetch --quiet --depth 1 "$1" "$2" || fail "commit $2 of $1 could not be fetched"
+    git -C "$3" checkout --quiet FETCH_HEAD
+    [ "$(git -C "$3" rev-parse HEAD)" = "$2" ] || fail "$1 gave another commit than $2"
+}
+
+if [ -n "$download" ]; then
+    mkdir -p "$download"
+    while read -r project file checksum address; do
+        case "$project:$file:$address" in
+            '#'* | *:) ;;
+            *:git:*)
+                checkout=$(mktemp -d)
+                fetch_git "$address" "$checksum" "$checkout"
+                git -C "$checkout" archive --prefix="$project/" --output="$project.tar.gz" HEAD
+                mv "$checkout/$project.tar.gz" "$download/$project-$checksum.tar.gz"
+                rm -rf "$checkout"
+                ;;
+            *) fetch_archive "$address" "$checksum" "$download/$file" ;;
+        esac
+    done <"$tools/ffmpeg_sources.txt"
+    ls "$download"
+    exit 0
+fi
+
 export CC="${CC:-cc}" CXX="${CXX:-c++}"
 
 for tool in make cmake pkg-config perl diff "$CC" "$CXX"; do
@@ -58,10 +108,6 @@ done
 case "$(uname -m)" in
     x86_64 | i?86 | amd64) command -v nasm >/dev/null || fail "nasm is missing: without it the encoders are several times slower" ;;
 esac
-
-sha256_of() {
-    if command -v sha256sum >/dev/null; then sha256sum; else shasum -a 256; fi | cut -d ' ' -f 1
-}
 
 # Whatever changes what comes out: this script, the sources, how it was called, and what compiles them.
 recipe="$flavour $prefix $(uname -sm) $("$CC" -dumpmachine) $("$CC" -dumpversion) $({ ldd --version 2>&1 || true; } | head -n 1)
@@ -72,18 +118,9 @@ if [ "$(cat "$prefix/recipe.txt" 2>/dev/null)" = "$recipe" ]; then
 fi
 export CFLAGS="${CFLAGS:-} -fvisibility=hidden"
 
-# fetch_git ADDRESS COMMIT FOLDER: Git checks what it fetches against the name of the commit.
-fetch_git() {
-    git init --quiet "$3"
-    git -C "$3" fetch --quiet --depth 1 "$1" "$2" || fail "commit $2 of $1 could not be fetched"
-    git -C "$3" checkout --quiet FETCH_HEAD
-    [ "$(git -C "$3" rev-parse HEAD)" = "$2" ] || fail "$1 gave another commit than $2"
-}
-
 # unpack_archive FILE CHECKSUM FOLDER
 unpack_archive() {
-    found=$(sha256_of <"$1")
-    [ "$found" = "$2" ] || fail "$1 has the SHA-256 $found, but it should have $2"
+    check_archive "$1" "$2"
     tar -xf "$1" -C "$3" --strip-components=1
 }
 
@@ -103,8 +140,7 @@ unpack() {
         elif [ "$file" = git ]; then
             fetch_git "$address" "$checksum" "$work/$1"
         else
-            curl --fail --location --silent --show-error --retry 3 --output "$work/$file" "$address" ||
-                fail "$address could not be fetched; put $file into a folder and name it with --sources"
+            fetch_archive "$address" "$checksum" "$work/$file"
             unpack_archive "$work/$file" "$checksum" "$work/$1"
         fi
         origin="$project $file $checksum $address"
