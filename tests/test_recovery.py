@@ -17,7 +17,7 @@ from pathlib import Path
 import av
 import pytest
 from environments import NumberedEnv
-from frames import HEIGHT, WIDTH, noise, numbered, record, shown_in
+from frames import HEIGHT, WIDTH, need_encoder, noise, numbered, record, shown_in
 from subprocesses import run_python
 from video_reader import names_in, need_ffmpeg_programs, numbers_in, tags
 
@@ -30,10 +30,12 @@ from gymreel import (
     recover,
     recovery,
 )
+from gymreel.encoders import FORMATS
 from gymreel.wrappers import RecordVideo
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
 
+INSTALLED = {info.name: info for info in gymreel.codecs()}
 FPS = 30
 NUM_WRITTEN = 90
 MAX_LOST = 30
@@ -223,6 +225,54 @@ class TestTheVideo:
         finished = subprocess.run(command, check=True, capture_output=True, text=True)
         assert finished.stderr == ""
         assert int(finished.stdout.strip().strip(",")) == recovered.num_frames
+
+
+@pytest.mark.parametrize(
+    ("codec", "suffix"),
+    [
+        ("vp9", ".mp4"),
+        ("vp9", ".mkv"),
+        ("mpeg4", ".mp4"),
+        ("mpeg4", ".mov"),
+        ("mpeg4", ".mkv"),
+        ("ffv1", ".mkv"),
+        ("hevc", ".mp4"),
+        ("hevc", ".mkv"),
+        ("av1", ".mp4"),
+        ("av1", ".webm"),
+        ("vp8", ".webm"),
+    ],
+)
+@pytest.mark.parametrize("pixel_format", ["yuv420p", "yuv444p"])
+def test_every_codec_in_its_containers(
+    tmp_path: Path, codec: str, suffix: str, pixel_format: str
+) -> None:
+    need_encoder(codec)
+    encoder = next(name for name in FORMATS[codec] if name in INSTALLED)
+    if pixel_format not in INSTALLED[encoder].pixel_formats:
+        pytest.skip(f"{encoder} does not take {pixel_format}")
+    script = f"""
+        import os, signal, sys
+        import gymreel
+        from frames import numbered
+
+        writer = gymreel.VideoWriter(
+            sys.argv[1] + "/video{suffix}",
+            codec="{codec}",
+            pixel_format="{pixel_format}",
+            options={{"g": "10"}},
+        )
+        for number in range({NUM_WRITTEN}):
+            writer.write(numbered(number))
+        while writer.stats.num_encoded < {NUM_WRITTEN}:
+            pass
+        os.kill(os.getpid(), signal.SIGKILL)
+        """
+    assert run_python(script, tmp_path, check=False).returncode == -signal.SIGKILL
+    (recovered,) = recover(tmp_path)
+    numbers = numbers_in(tmp_path / f"video{suffix}")
+    _assert_beginning(numbers)
+    assert recovered.num_frames == len(numbers) >= 30
 
 
 class TestWhatIsFound:

@@ -217,12 +217,13 @@ unpack ffmpeg
 set -- --enable-encoder=libvpx_vp9,mpeg4,gif,ffv1
 if [ "$flavour" = gpl ]; then set -- "$@" --enable-gpl --enable-libx264 --enable-encoder=libx264,libx264rgb; fi
 case "$(uname -s)" in MINGW* | MSYS*) set -- "$@" --enable-w32threads ;; *) set -- "$@" --enable-pthreads ;; esac
-# Nothing but what writes the containers, and what reads them again to complete or recover a recording.
+# Nothing but what writes the containers, and what reads them again to complete or recover a recording; mp4 wants to know
+# of VP9 what only its decoder tells.
 configure ffmpeg ./configure --prefix="$nowhere" --cc="$CC" --cxx="$CXX" --enable-static --disable-shared \
     --enable-pic --pkg-config-flags=--static --disable-everything --disable-autodetect --disable-programs --disable-doc --disable-network --disable-avdevice \
     --disable-avfilter --disable-swresample --disable-postproc --disable-debug --enable-libvpx \
     --enable-muxer=mp4,mov,matroska,webm,gif --enable-demuxer=mov,matroska,gif \
-    --enable-parser=h264,vp9,mpeg4video,gif \
+    --enable-parser=h264,vp9,mpeg4video,gif --enable-decoder=vp9 \
     --enable-bsf=extract_extradata,vp9_superframe,vp9_superframe_split "$@"
 make_and_install ffmpeg
 cp "$work/ffmpeg/LICENSE.md" "$licenses/ffmpeg-LICENSE.md"
