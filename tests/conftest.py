@@ -3,6 +3,8 @@ import signal
 import sys
 
 import numpy as np
+import pytest
+from frames import needs_x264
 
 import gymreel
 from gymreel import _core
@@ -19,6 +21,13 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 for name in ("SIGHUP", "SIGQUIT"):
     if hasattr(signal, name):
         signal.signal(getattr(signal, name), signal.SIG_DFL)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    # What fails there, how and how soon, is libx264's: of other encoders these tests say nothing.
+    for item in items:
+        if item.path.parent.name == "reliability":
+            item.add_marker(needs_x264)
 
 
 def pytest_report_header() -> list[str]:

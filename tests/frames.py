@@ -21,6 +21,7 @@ __all__ = [
     "Frame",
     "Shown",
     "need_encoder",
+    "needs_x264",
     "noise",
     "number_in",
     "numbered",
@@ -63,6 +64,13 @@ def solid(color: tuple[int, int, int], height: int = HEIGHT, width: int = WIDTH)
 def noise(seed: int, height: int = HEIGHT, width: int = WIDTH) -> Frame:
     """Make a frame that no encoder can make small."""
     return np.random.default_rng(seed).integers(0, 256, (height, width, 3), np.uint8)
+
+
+# For what other encoders do otherwise: presets and options, the sizes that they refuse, speed.
+needs_x264 = pytest.mark.skipif(
+    all(info.name != "libx264" for info in gymreel.codecs()),
+    reason="this FFmpeg has no encoder libx264",
+)
 
 
 def need_encoder(codec: str) -> None:

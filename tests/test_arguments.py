@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from environments import NumberedEnv
-from frames import noise, numbered, record
+from frames import needs_x264, noise, numbered, record
 
 import gymreel
 from gymreel import ConfigError, VideoWriter
@@ -23,6 +23,7 @@ def test_a_suffix_is_named_as_the_argument_that_it_is(tmp_path: Path, suffix: st
         RecordVideo(NumberedEnv(), str(tmp_path / "videos"), suffix=suffix)
 
 
+@needs_x264
 @pytest.mark.parametrize("crf", [20, 20.0, np.int64(20), np.float32(20)])
 def test_any_number_will_do_for_crf(tmp_path: Path, crf: Any) -> None:
     assert b"crf=20.0" in record(tmp_path / "video.mp4", [numbered(0)], crf=crf).path.read_bytes()

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from frames import HEIGHT, WIDTH, numbered, numbers_in, record
+from frames import HEIGHT, WIDTH, needs_x264, numbered, numbers_in, record
 from stalled_encoder import StalledEncoder
 
 from gymreel import VideoWriter, WriterClosedError, encode
@@ -152,6 +152,7 @@ with StalledEncoder(folder / "stalled") as encoder:
 """
 
 
+@needs_x264
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT between processes")
 @pytest.mark.parametrize(("function", "numbers"), [("write", [1, 3]), ("close", [1])])
 def test_ctrl_c_ends_a_call_that_waits_and_the_recording_can_go_on(

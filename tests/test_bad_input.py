@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from frames import HEIGHT, WIDTH, numbered, numbers_in, record
+from frames import HEIGHT, WIDTH, needs_x264, numbered, numbers_in, record
 
 from gymreel import (
     CodecNotFoundError,
@@ -73,6 +73,7 @@ def _label(settings: dict[str, Any]) -> str:
     return ascii(settings)
 
 
+@needs_x264
 @pytest.mark.parametrize(("settings", "error"), BAD_SETTINGS, ids=_label)
 def test_a_bad_setting_is_named_with_its_value_by_the_constructor(
     tmp_path: Path, settings: dict[str, Any], error: type[GymreelError]

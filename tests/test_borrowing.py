@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from frames import HEIGHT, WIDTH, Frame, numbered, numbers_in, record
+from frames import HEIGHT, WIDTH, Frame, needs_x264, numbered, numbers_in, record
 from stalled_encoder import StalledEncoder
 
 from gymreel import VideoWriter
@@ -55,6 +55,7 @@ TEMPORARIES: dict[str, Callable[[], Frame]] = {
 """Frames that nobody but the writer can reach."""
 
 
+@needs_x264
 @borrows_arguments
 @pytest.mark.parametrize("shape", [FULL_HD, (HEIGHT, WIDTH, 3)])
 def test_write_borrows_a_fresh_temporary(tmp_path: Path, shape: tuple[int, ...]) -> None:
@@ -63,6 +64,7 @@ def test_write_borrows_a_fresh_temporary(tmp_path: Path, shape: tuple[int, ...])
         assert _counts(writer) == (1, 0)
 
 
+@needs_x264
 def test_write_from_borrows_a_fresh_temporary_on_every_version(tmp_path: Path) -> None:
     holder: list[Frame] = []
     with VideoWriter(tmp_path / "video.mp4", preset="ultrafast") as writer:

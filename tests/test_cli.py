@@ -12,6 +12,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from frames import needs_x264
 from video_reader import count_frames, names_in
 
 import gymreel
@@ -285,6 +286,7 @@ def test_wandb_may_change_the_recorder(tmp_path: Path) -> None:
     assert count_frames(tmp_path / "videos" / "rl-video-episode-0.mp4") == 1
 
 
+@needs_x264
 def test_recover_says_what_it_found(tmp_path: Path) -> None:
     script = """
         import os, sys

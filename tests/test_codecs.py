@@ -11,7 +11,7 @@ from typing import Any
 
 import av
 import pytest
-from frames import need_encoder, noise, numbered, record
+from frames import need_encoder, needs_x264, noise, numbered, record
 from video_reader import count_frames, need_ffmpeg_programs, probe
 
 import gymreel
@@ -107,6 +107,7 @@ def test_the_list_holds_what_ffmpeg_has() -> None:
     assert {"libx264", "gif", "mpeg4"} & of_ffmpeg == {"libx264", "gif", "mpeg4"} & set(INSTALLED)
 
 
+@needs_x264
 def test_the_list_says_what_each_encoder_takes_and_gives() -> None:
     for info in INSTALLED.values():
         assert info.pixel_formats
@@ -227,6 +228,7 @@ def test_each_preset_of_the_table_is_known_to_the_encoder(encoder: str) -> None:
         assert (ENCODERS[encoder].preset_option, preset) in options
 
 
+@needs_x264
 @pytest.mark.parametrize("preset", ["ultrafast", "veryfast", "medium"])
 def test_a_preset_reaches_the_encoder(tmp_path: Path, preset: str) -> None:
     path = record(tmp_path / "v.mp4", [noise(s) for s in range(8)], preset=preset).path
@@ -237,6 +239,7 @@ def test_a_preset_reaches_the_encoder(tmp_path: Path, preset: str) -> None:
     assert motion_search[preset] in path.read_bytes()
 
 
+@needs_x264
 def test_crf_and_options_reach_the_encoder_and_options_win(tmp_path: Path) -> None:
     path = tmp_path / "video.mp4"
     record(path, [numbered(1)], crf=31, options={"refs": "5", "x264-params": "keyint=77"})
@@ -248,6 +251,7 @@ def test_crf_and_options_reach_the_encoder_and_options_win(tmp_path: Path) -> No
     assert b"crf=19.0" in path.read_bytes()
 
 
+@needs_x264
 @pytest.mark.parametrize("how", [{"crf": 0}, {"options": {"crf": "0"}}, {"options": {"qp": "0"}}])
 def test_lossless_is_not_held_up_by_the_default_profile(
     tmp_path: Path, how: dict[str, Any]

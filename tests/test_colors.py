@@ -11,7 +11,7 @@ from typing import Any
 import av
 import numpy as np
 import pytest
-from frames import Frame, need_encoder, planes_of, record, solid
+from frames import Frame, need_encoder, needs_x264, planes_of, record, solid
 from numpy.typing import NDArray
 from video_reader import decode, need_ffmpeg_programs, probe
 
@@ -129,6 +129,7 @@ def test_full_range_formats_are_right_or_refused(tmp_path: Path, pixel_format: s
         _assert_patches(_by_pyav(path))
 
 
+@needs_x264
 @pytest.mark.parametrize(("suffix", "settings"), RECORDINGS.values(), ids=RECORDINGS)
 def test_the_stream_says_bt709_in_limited_range(
     tmp_path: Path, suffix: str, settings: dict[str, Any]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from frames import numbers_in
+from frames import needs_x264, numbers_in
 from subprocesses import run_python
 from video_reader import names_in
 
@@ -79,6 +79,7 @@ def debug(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GYMREEL_DEBUG", "1")
 
 
+@needs_x264
 @pytest.mark.usefixtures("debug")
 def test_a_borrowed_frame_that_changes_is_named_once_and_those_before_it_are_kept(
     tmp_path: Path,
@@ -93,6 +94,7 @@ def test_a_borrowed_frame_that_changes_is_named_once_and_those_before_it_are_kep
     assert numbers_in(tmp_path / "video.mp4") == [0, 1, 2, 3]
 
 
+@needs_x264
 @pytest.mark.usefixtures("debug")
 @pytest.mark.parametrize("copy", ["copy=True", "copy='auto'"])
 def test_a_copied_frame_may_change(tmp_path: Path, copy: str) -> None:
@@ -101,6 +103,7 @@ def test_a_copied_frame_may_change(tmp_path: Path, copy: str) -> None:
     assert numbers_in(tmp_path / "video.mp4") == [0, 1, 2, 3, 4, 5]
 
 
+@needs_x264
 @pytest.mark.usefixtures("debug")
 def test_memory_that_was_painted_over_by_its_address_is_found_out(tmp_path: Path) -> None:
     finished = run_python(_CHANGED_UNSEEN.replace("HELD", _BY_ADDRESS), tmp_path)
@@ -111,6 +114,7 @@ def test_memory_that_was_painted_over_by_its_address_is_found_out(tmp_path: Path
     assert numbers_in(tmp_path / "video.mp4") == [0, 1, 2, 3]
 
 
+@needs_x264
 @pytest.mark.usefixtures("debug")
 def test_memory_that_is_held_by_a_memoryview_was_copied(tmp_path: Path) -> None:
     finished = run_python(_CHANGED_UNSEEN.replace("HELD", _BY_MEMORYVIEW), tmp_path)
@@ -118,6 +122,7 @@ def test_memory_that_is_held_by_a_memoryview_was_copied(tmp_path: Path) -> None:
     assert numbers_in(tmp_path / "video.mp4") == [0, 1, 2, 3, 4, 5]
 
 
+@needs_x264
 @pytest.mark.parametrize("value", [None, "", "0"])
 def test_nothing_is_checked_without_being_asked_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, value: str | None
@@ -156,6 +161,7 @@ with StalledEncoder(folder / "stalled") as encoder:
 """
 
 
+@needs_x264
 @pytest.mark.usefixtures("debug")
 def test_the_next_write_says_so_and_close_does_not_say_it_again(tmp_path: Path) -> None:
     finished = run_python(_CHANGED_WHILE_OPEN, tmp_path)
@@ -189,6 +195,7 @@ with StalledEncoder(folder / "stalled") as encoder:
 """
 
 
+@needs_x264
 @pytest.mark.usefixtures("debug")
 def test_an_environment_that_paints_over_its_frames_is_one_warning(tmp_path: Path) -> None:
     finished = run_python(_ENVIRONMENT, tmp_path)

@@ -13,7 +13,7 @@ from typing import Any
 import av
 import numpy as np
 import pytest
-from frames import Frame, numbered, numbers_in, record, shown_in
+from frames import Frame, needs_x264, numbered, numbers_in, record, shown_in
 
 from gymreel import ConfigError, EncodeError, FrameShapeError, FrameTypeError, encode
 from gymreel.encoders import CONTAINERS
@@ -86,6 +86,7 @@ def test_a_bad_frame_is_raised_as_writing_it_would() -> None:
         encode([numbered(1), numbered(1)[1:]])
 
 
+@needs_x264
 def test_a_size_that_the_codec_refuses_is_raised() -> None:
     with pytest.raises(EncodeError, match="32000x2"):
         encode([np.zeros((2, 32000), np.uint8)])

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from frames import needs_x264
 from video_reader import count_frames, names_in, probe
 
 from gymreel import read_episodes
@@ -28,6 +29,7 @@ def _run(name: str, folder: Path) -> str:
     return finished.stdout
 
 
+@needs_x264
 def test_evaluation_records_every_frame_of_four_episodes(tmp_path: Path) -> None:
     output = _run("evaluate.py", tmp_path)
     printed = re.search(r"Episode lengths: deque\(\[(.*)\], maxlen=4\)", output)

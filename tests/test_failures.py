@@ -12,7 +12,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from frames import need_encoder, numbered, numbers_in, record
+from frames import need_encoder, needs_x264, numbered, numbers_in, record
 
 from gymreel import EncodeError, OutputError, VideoWriter, codecs
 from gymreel.encoders import ENCODERS
@@ -49,6 +49,7 @@ def test_a_size_that_the_codec_refuses_is_named_with_the_codecs_reason(
     assert os.listdir(tmp_path) == []
 
 
+@needs_x264
 def test_a_failure_is_raised_by_the_next_write_and_by_every_later_one(tmp_path: Path) -> None:
     writer = VideoWriter(tmp_path / "video.mp4")
     writer.write(np.zeros((2, 32000), np.uint8))
@@ -60,6 +61,7 @@ def test_a_failure_is_raised_by_the_next_write_and_by_every_later_one(tmp_path: 
     writer.close()  # It was told.
 
 
+@needs_x264
 def test_a_combination_that_only_the_encoder_can_judge_fails_in_words(tmp_path: Path) -> None:
     writer = VideoWriter(tmp_path / "video.mp4", options={"profile": "baseline"}, crf=0)
     writer.write(numbered(1))
@@ -116,6 +118,7 @@ print(recording.path, recording.num_bytes, sep=";")
 """
 
 
+@needs_x264
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no limit for the size of a file")
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
 def test_a_full_disk_is_told_by_write_and_what_fitted_can_be_read(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import av
 import pytest
-from frames import Frame, numbered, record, shown_in
+from frames import Frame, needs_x264, numbered, record, shown_in
 from video_reader import probe
 
 EXACT_FPS = {
@@ -124,6 +124,7 @@ def test_unusual_rates_are_kept_exactly(
     assert _durations(path)[0] == 5 / exact_fps
 
 
+@needs_x264
 @pytest.mark.parametrize("preset", ["ultrafast", "medium", "slower"])
 def test_reordered_frames_still_start_at_zero(tmp_path: Path, preset: str) -> None:
     path = record(tmp_path / "reordered.mp4", _frames(40), preset=preset).path

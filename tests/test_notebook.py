@@ -11,7 +11,7 @@ from urllib.parse import unquote
 
 import pytest
 from environments import NumberedEnv, run_episodes
-from frames import numbered
+from frames import needs_x264, numbered
 
 import gymreel
 from gymreel import ConfigError, Episode, OutputError, Recording, VideoWriter, read_episodes, show
@@ -67,6 +67,7 @@ def _record(path: Path) -> Recording:
     return writer.close()
 
 
+@needs_x264
 @pytest.mark.parametrize(
     ("suffix", "tag", "media_type"),
     [

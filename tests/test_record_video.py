@@ -12,6 +12,7 @@ import gymnasium as gym
 import numpy as np
 import pytest
 from environments import NumberedEnv, numbered_frame, read_number, run_episodes
+from frames import needs_x264
 from gymnasium.wrappers import RenderCollection
 from video_reader import count_frames, names_in, numbers_in, probe, tags
 
@@ -89,6 +90,7 @@ class TestWhatIsInTheFiles:
         for name, rate in ((FIRST, "30/1"), (SECOND, "10/1")):
             assert probe(folder / name)["streams"][0]["avg_frame_rate"] == rate
 
+    @needs_x264
     def test_encoder_arguments_arrive(self, folder: Path) -> None:
         arguments: dict[str, Any] = {
             "codec": "libx264",

@@ -12,6 +12,7 @@ import gymnasium as gym
 import numpy as np
 import pytest
 from environments import NumberedEnv, numbered_frame, run_episodes
+from frames import needs_x264
 from subprocesses import run_python
 from video_reader import names_in, numbers_in
 
@@ -169,6 +170,7 @@ class TestFailures:
         env.close()
         assert numbers_in(folder / SECOND) == [2, 3, 4, 5]
 
+    @needs_x264
     def test_a_size_that_the_encoder_refuses(self, folder: Path) -> None:
         """The encoder is opened in the background, so this failure arrives late."""
         frame = np.zeros((2, 20000, 3), np.uint8)
@@ -181,6 +183,7 @@ class TestFailures:
         assert names_in(folder) == [SECOND]
         assert numbers_in(folder / SECOND) == [3, 4, 5]
 
+    @needs_x264
     def test_a_late_failure_is_raised_before_the_environment_is_touched(self, folder: Path) -> None:
         frame = np.zeros((2, 20000, 3), np.uint8)
         base = NumberedEnv(2, frames={0: frame})
@@ -199,6 +202,7 @@ class TestFailures:
         assert base.num_states == num_states
         env.close()
 
+    @needs_x264
     def test_a_late_failure_is_raised_by_close(self, folder: Path) -> None:
         frame = np.zeros((2, 20000, 3), np.uint8)
         env = RecordVideo(NumberedEnv(2, frames={0: frame}), folder, on_error="raise")
@@ -207,6 +211,7 @@ class TestFailures:
             env.close()
         env.close()
 
+    @needs_x264
     def test_a_full_disk(self, folder: Path) -> None:
         """A process may not write files beyond a size, as if the disk were full."""
         script = """

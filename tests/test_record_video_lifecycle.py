@@ -11,6 +11,7 @@ from pathlib import Path
 import gymnasium as gym
 import pytest
 from environments import NumberedEnv, run_episodes
+from frames import needs_x264
 from subprocesses import run_python
 from video_reader import names_in, numbers_in, probe
 
@@ -105,6 +106,7 @@ class TestEnds:
         ) * 2
         assert numbers_in(folder / FIRST) == [0, 1, 2, 3, 4, 5]
 
+    @needs_x264
     def test_leaving_the_interpreter_says_what_failed(self, folder: Path) -> None:
         script = """
             import sys

@@ -17,7 +17,7 @@ from pathlib import Path
 import av
 import pytest
 from environments import NumberedEnv
-from frames import HEIGHT, WIDTH, need_encoder, noise, numbered, record, shown_in
+from frames import HEIGHT, WIDTH, need_encoder, needs_x264, noise, numbered, record, shown_in
 from subprocesses import run_python
 from video_reader import names_in, need_ffmpeg_programs, numbers_in, tags
 
@@ -485,6 +485,7 @@ class TestDamage:
         whole = len(numbers_in(_leave(tmp_path / "whole.gif", data)))
         assert set(counts) == set(range(min(counts), whole))
 
+    @needs_x264
     @pytest.mark.parametrize("kept", [9, 30, 70, 110, 150])
     def test_a_cut_in_the_index_of_a_fragment_costs_that_fragment(
         self, mp4: Path, kept: int

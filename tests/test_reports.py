@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from environments import NumberedEnv
-from frames import numbered, numbers_in
+from frames import needs_x264, numbered, numbers_in
 from subprocesses import run_python
 
 from gymreel import EncodeError, VideoWriter
@@ -37,6 +37,7 @@ def test_writers_opened_by_several_threads_share_the_report_of_abandoned_ones(
     assert errors == []
 
 
+@needs_x264
 def test_each_failure_is_said_at_exit_even_where_warnings_are_errors(tmp_path: Path) -> None:
     script = """
         import sys
@@ -52,6 +53,7 @@ def test_each_failure_is_said_at_exit_even_where_warnings_are_errors(tmp_path: P
     assert "Traceback" not in finished.stderr
 
 
+@needs_x264
 def test_a_block_keeps_its_own_exception_even_where_warnings_are_errors(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -62,6 +64,7 @@ def test_a_block_keeps_its_own_exception_even_where_warnings_are_errors(
     assert "32000x2" in capsys.readouterr().err
 
 
+@needs_x264
 def test_the_error_names_the_file_that_holds_what_was_recorded(tmp_path: Path) -> None:
     writer = VideoWriter(tmp_path / "video.mp4")
     writer.write(TOO_LARGE)

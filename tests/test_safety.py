@@ -9,7 +9,7 @@ from pathlib import Path
 import av
 import pytest
 from environments import NumberedEnv, run_episodes
-from frames import numbered, numbers_in, record
+from frames import needs_x264, numbered, numbers_in, record
 from video_reader import tags
 
 import gymreel
@@ -160,6 +160,7 @@ class TestNamesOfVideos:
         assert _files(here) == [here / f"{name}.mkv"]
         assert numbers_in(here / f"{name}.mkv") == [1]
 
+    @needs_x264
     @pytest.mark.parametrize("name", [name for name in _STRANGE if "/" not in name])
     def test_what_is_left_under_a_strange_name_is_recovered_under_it(
         self, here: Path, name: str
@@ -296,6 +297,7 @@ class TestOptions:
         assert isinstance(caught.value, ConfigError | EncodeError)
         assert not (tmp_path / "video.mp4").exists()
 
+    @needs_x264
     def test_a_value_with_separators_reaches_its_option_whole(self, tmp_path: Path) -> None:
         # The one text of libx264's that can be seen from outside: the name of a file.
         name = "a:b=c,d;e [f] 'g' %d=1:crf=0"

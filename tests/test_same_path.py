@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from environments import NumberedEnv
-from frames import numbered
+from frames import needs_x264, numbered
 from video_reader import names_in, numbers_in
 
 from gymreel import VideoWriter
@@ -62,6 +62,7 @@ def test_the_next_one_of_the_name_comes_after_all_before(tmp_path: Path) -> None
     assert numbers_in(path) == [50, 51]
 
 
+@needs_x264
 def test_a_wrapper_that_records_under_one_name_again_and_again(tmp_path: Path) -> None:
     settings: dict[str, Any] = {"preset": "veryslow"}
     env = RecordVideo(NumberedEnv(1 << 30), tmp_path / "v", lambda _: False, **settings)

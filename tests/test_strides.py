@@ -9,7 +9,7 @@ from typing import Any
 import av
 import numpy as np
 import pytest
-from frames import Frame, planes_of
+from frames import Frame, needs_x264, planes_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -79,6 +79,7 @@ def _read_only(frame: Frame) -> Frame:
     return frame
 
 
+@needs_x264
 @pytest.mark.parametrize("settings", LOSSLESS.values(), ids=LOSSLESS)
 @pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS)
 def test_a_layout_gives_the_pixels_of_its_contiguous_copy(
@@ -89,6 +90,7 @@ def test_a_layout_gives_the_pixels_of_its_contiguous_copy(
     _assert_same(_decode(_read_only(layout()), settings), expected)
 
 
+@needs_x264
 @pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS)
 def test_rgb_comes_back_to_the_bit(layout: Callable[[], Frame]) -> None:
     frame = layout()

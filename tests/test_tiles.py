@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from frames import HEIGHT, WIDTH, Frame, numbered, solid
+from frames import HEIGHT, WIDTH, Frame, needs_x264, numbered, solid
 from grids import (
     LOSSLESS,
     assert_same_pictures,
@@ -42,6 +42,7 @@ borrows_arguments = pytest.mark.skipif(
 
 
 class TestPlaces:
+    @needs_x264
     @pytest.mark.parametrize("copy", [True, False])
     @pytest.mark.parametrize("num_tiles", [1, 2, 3, 5, 7, 12, 64])
     def test_every_tile_is_at_its_place_and_every_frame_there_once(
@@ -64,6 +65,7 @@ class TestPlaces:
         assert writer.close().size == (num_columns * WIDTH, -(-5 // num_columns) * HEIGHT)
         assert numbers_in_grids(path, 5, num_columns) == [[1, 2, 3, 4, 5]]
 
+    @needs_x264
     def test_colours_are_right_and_what_no_tile_fills_is_black(self, tmp_path: Path) -> None:
         colors = [(250, 10, 30), (20, 240, 40), (15, 25, 235), (200, 200, 20), (128, 128, 128)]
         sizes = [(HEIGHT, WIDTH), (20, 31), (HEIGHT - 1, 10), (7, WIDTH), (2, 2)]
@@ -77,6 +79,7 @@ class TestPlaces:
             rgb = frame.reformat(format="rgb24", src_colorspace=1).to_ndarray().astype(int)
             assert np.abs(rgb - paint_canvas(tiles, 3)).max() <= (0 if name == "rgb" else 3)
 
+    @needs_x264
     @pytest.mark.parametrize("settings", LOSSLESS.values(), ids=LOSSLESS)
     @pytest.mark.parametrize(
         "shapes",
@@ -108,6 +111,7 @@ class TestPlaces:
             path, _ = record_grids(tmp_path, frames, 2, copy=copy, **settings)
             assert_same_pictures(pictures_in(path), expected)
 
+    @needs_x264
     @pytest.mark.parametrize("copy", [True, False])
     @pytest.mark.parametrize("name", ["yuv420p", "rgb"])
     def test_a_gap_stays_black_from_frame_to_frame(
@@ -138,6 +142,7 @@ LAYOUTS: dict[str, Callable[[], Frame]] = {
 }
 
 
+@needs_x264
 @pytest.mark.parametrize("copy", [True, False])
 @pytest.mark.parametrize("settings", LOSSLESS.values(), ids=LOSSLESS)
 def test_tiles_of_all_layouts_stand_side_by_side(
@@ -319,6 +324,7 @@ class TestLettingGo:
             writer.close()
         assert counts() == before
 
+    @needs_x264
     def test_memory_does_not_grow_with_the_number_of_frames(self, tmp_path: Path) -> None:
         frame_bytes = 4 * 240 * 320 * 3
         writer = VideoWriter(
@@ -361,6 +367,7 @@ with StalledEncoder(folder / "stalled") as encoder:
 """
 
 
+@needs_x264
 @pytest.mark.parametrize(
     ("copy", "change", "told"),
     [

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from frames import HEIGHT, WIDTH, numbered, numbers_in
+from frames import HEIGHT, WIDTH, needs_x264, numbered, numbers_in
 from grids import (
     LOSSLESS,
     assert_same_pictures,
@@ -92,6 +92,7 @@ class TestBackPressure:
         assert [str(error) for error in errors] == ["the writer is closed"]
         assert numbers_in_grids(writer.path, 3, 3) == [[0, 1, 2]]
 
+    @needs_x264
     @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT between processes")
     def test_ctrl_c_ends_a_call_that_waits_and_the_recording_can_go_on(
         self, tmp_path: Path
@@ -289,6 +290,7 @@ class TestNativeFunction:
                 write(holder)  # type: ignore[arg-type]
         assert write([np.zeros((48, 64), np.uint8), np.zeros((24, 32), np.uint8)])
 
+    @needs_x264
     @pytest.mark.parametrize("copy", [True, False])
     @pytest.mark.parametrize("settings", LOSSLESS.values(), ids=LOSSLESS)
     def test_the_later_of_two_tiles_that_overlap_is_seen_on_canvases_of_any_size(

@@ -10,7 +10,7 @@ import gymnasium as gym
 import numpy as np
 import pytest
 from environments import NumberedEnv, numbered_frame, read_number
-from frames import HEIGHT, WIDTH
+from frames import HEIGHT, WIDTH, needs_x264
 from gymnasium.vector import AsyncVectorEnv, AutoresetMode, SyncVectorEnv
 from real_environments import KeepFrames, make_breakout, make_hopper
 from vector_environments import (
@@ -130,6 +130,7 @@ def test_an_episode_has_a_frame_more_than_steps_in_every_mode(
         assert numbers_by_cell(tmp_path / "v" / "rl-video-episode-1.mp4") == [[4, 4]]
 
 
+@needs_x264
 def test_environments_of_different_sizes_are_padded(tmp_path: Path) -> None:
     sizes = [(48, 64), (80, 96), (64, 66)]
     fns = [lambda size=size: NumberedEnv(2, size=size) for size in sizes]

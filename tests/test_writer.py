@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from frames import HEIGHT, WIDTH, noise, numbered, numbers_in, record
+from frames import HEIGHT, WIDTH, needs_x264, noise, numbered, numbers_in, record
 from stalled_encoder import StalledEncoder
 from video_reader import probe, tags
 
@@ -49,6 +49,7 @@ def _top_level_boxes(path: Path) -> list[str]:
     return names
 
 
+@needs_x264
 def test_close_returns_what_is_in_the_file(tmp_path: Path) -> None:
     path = tmp_path / "video.mp4"
     recording = record(path, (numbered(number) for number in range(10)), fps=20)
@@ -140,6 +141,7 @@ def test_nothing_but_the_video_is_left_in_the_folder(tmp_path: Path, suffix: str
     assert os.listdir(tmp_path) == [f"video{suffix}"]
 
 
+@needs_x264
 @pytest.mark.parametrize(
     ("suffix", "settings"),
     [
@@ -321,6 +323,7 @@ def test_the_repr_names_the_file_and_its_state(tmp_path: Path) -> None:
     assert repr(writer) == f"<VideoWriter '{tmp_path / 'video.mp4'}' closed>"
 
 
+@needs_x264
 def test_the_default_is_what_plays_everywhere(tmp_path: Path) -> None:
     path = record(tmp_path / "video.mp4", [noise(seed) for seed in range(5)]).path
     (stream,) = probe(path)["streams"]
