@@ -194,7 +194,7 @@ bool Engine::provide_worker() noexcept {
     if (num_idle_ > 0) work_to_do_.notify_one();
     // Those who are idle may have been woken for the streams before this one.
     if (num_idle_ < line_.size() && static_cast<int>(workers_.size()) < thread_limit()) {
-        const SignalsBlocked no_signals;
+        [[maybe_unused]] const SignalsBlocked no_signals;
         try {
             workers_.emplace_back([this, epoch = epoch_] { work(epoch); });
         } catch (const std::exception&) {  // With one worker the work gets done too, only later.
