@@ -37,9 +37,8 @@ class VectorRecording(VideoRecording):
 
     def _set_up(self, env: Any, **arguments: Any) -> None:
         self._episodes = EpisodeArrays(env.num_envs, self.autoreset_mode)
-        self._final: dict[
-            int, Episode
-        ] = {}  # Of episodes that are over, until their next ones begin.
+        # Of episodes that are over, until their next ones begin.
+        self._final: dict[int, Episode] = {}
         self._failures: list[tuple[str, GymreelError]] = []  # To be said when the step is over.
         self._has_news = False  # Something has ended since videos were last asked about.
         self.frame_cols = -1
