@@ -111,7 +111,8 @@ def test_an_ffmpeg_of_another_major_version_is_refused(tmp_path: Path) -> None:
     source.write_text("unsigned avcodec_version(void) { return 99u << 16 | 7u << 8 | 100u; }\n")
     library = tmp_path / "other.so"
     subprocess.run([compiler, "-shared", "-fPIC", "-o", library, source], check=True)
-    environment = {**os.environ, "LD_PRELOAD": str(library)}
+    preload = os.pathsep.join(filter(None, [os.environ.get("LD_PRELOAD"), str(library)]))
+    environment = {**os.environ, "LD_PRELOAD": preload}
     finished = run_python("import gymreel", tmp_path, check=False, environment=environment)
     assert finished.returncode == 1
     compiled, _ = _core.ffmpeg_libraries["libavcodec"]
