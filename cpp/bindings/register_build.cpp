@@ -21,7 +21,7 @@ void register_build(py::module_& module) {
     module.attr("ffmpeg_version") = av_version_info();
     module.attr("ffmpeg_license") = avcodec_license();
     module.attr("ffmpeg_configuration") = avcodec_configuration();
-    module.attr("ffmpeg_is_bundled") = static_cast<bool>(GYMREEL_BUNDLED_FFMPEG);
+    module.attr("ffmpeg_is_bundled") = GYMREEL_BUNDLED_FFMPEG != 0;
     module.attr("conversion_kernels") = best_row_kernels().name;
     py::dict libraries;
     for (const LibraryVersion& library : ffmpeg_libraries()) {
