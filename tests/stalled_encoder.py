@@ -8,8 +8,7 @@ from types import TracebackType
 from typing import Any
 
 import pytest
-
-import gymreel
+from frames import need_encoder
 
 __all__ = ["StalledEncoder"]
 
@@ -25,8 +24,7 @@ class StalledEncoder:
     def __init__(self, folder: Path) -> None:
         if not hasattr(os, "mkfifo"):
             pytest.skip("this system has no FIFOs, with which to stall an encoder")
-        if "libx264" not in {info.name for info in gymreel.codecs()}:
-            pytest.skip("this FFmpeg has no libx264, the encoder that can be stalled")
+        need_encoder("libx264")
         folder.mkdir()
         statistics = folder / "statistics"
         self._fifo = Path(f"{statistics}.temp")  # What libx264 calls it while it writes.

@@ -48,15 +48,7 @@ if [ -n "$sources" ]; then
 fi
 
 tools=$(cd "$(dirname "$0")" && pwd)
-prefix=${1:-$tools/../bundled}
-mkdir -p "$prefix"
-prefix=$(cd "$prefix" && pwd)
-work=$prefix/build
-licenses=$prefix/licenses
-nowhere=/static-libraries-of-gymreel
-jobs=${JOBS:-$(getconf _NPROCESSORS_ONLN)}
-export PKG_CONFIG_PATH="$prefix/lib/pkgconfig"
-export PKG_CONFIG_LIBDIR="$prefix/lib/pkgconfig"
+
 sha256_of() {
     if command -v sha256sum >/dev/null; then sha256sum; else shasum -a 256; fi | cut -d ' ' -f 1
 }
@@ -100,6 +92,15 @@ if [ -n "$download" ]; then
     exit 0
 fi
 
+prefix=${1:-$tools/../bundled}
+mkdir -p "$prefix"
+prefix=$(cd "$prefix" && pwd)
+work=$prefix/build
+licenses=$prefix/licenses
+nowhere=/static-libraries-of-gymreel
+jobs=${JOBS:-$(getconf _NPROCESSORS_ONLN)}
+export PKG_CONFIG_PATH="$prefix/lib/pkgconfig"
+export PKG_CONFIG_LIBDIR="$prefix/lib/pkgconfig"
 export CC="${CC:-cc}" CXX="${CXX:-c++}"
 
 for tool in make cmake pkg-config perl diff "$CC" "$CXX"; do
@@ -118,31 +119,28 @@ if [ "$(cat "$prefix/recipe.txt" 2>/dev/null)" = "$recipe" ]; then
 fi
 export CFLAGS="${CFLAGS:-} -fvisibility=hidden"
 
-# unpack_archive FILE CHECKSUM FOLDER
-unpack_archive() {
-    check_archive "$1" "$2"
-    tar -xf "$1" -C "$3" --strip-components=1
-}
-
 # Puts the sources of a project into $work/PROJECT: from the folder that was named, else from their address.
 unpack() {
     echo "==> $1"
     rm -rf "${work:?}/$1"
     mkdir -p "$work/$1"
     origin=
+    archive=
     while read -r project file checksum address; do
         [ "$project" = "$1" ] && [ -z "$origin" ] || continue
         if [ -n "$sources" ]; then
             [ -e "$sources/$file" ] || continue
-            unpack_archive "$sources/$file" "$checksum" "$work/$1"
+            archive=$sources/$file
+            check_archive "$archive" "$checksum"
         elif [ -z "$address" ]; then
             continue
         elif [ "$file" = git ]; then
             fetch_git "$address" "$checksum" "$work/$1"
         else
-            fetch_archive "$address" "$checksum" "$work/$file"
-            unpack_archive "$work/$file" "$checksum" "$work/$1"
+            archive=$work/$file
+            fetch_archive "$address" "$checksum" "$archive"
         fi
+        [ -z "$archive" ] || tar -xf "$archive" -C "$work/$1" --strip-components=1
         origin="$project $file $checksum $address"
     done <"$tools/ffmpeg_sources.txt"
     [ -n "$origin" ] || fail "no archive of $1${sources:+ in $sources}; tools/ffmpeg_sources.txt has their names"
