@@ -39,6 +39,19 @@ def test_the_file_is_that_of_the_recording_that_began_last(
     assert names_in(tmp_path) == [path.name]
 
 
+def test_a_recording_says_that_the_file_is_anothers(tmp_path: Path) -> None:
+    path = tmp_path / "video.mp4"
+    older, newer = VideoWriter(path), VideoWriter(path)
+    _write(older, 0, 30)
+    _write(newer, 100, 5)
+    assert not newer.close().is_superseded
+    superseded = older.close()
+    assert superseded.is_superseded
+    assert superseded.num_frames == 30
+    assert superseded.path == path
+    assert numbers_in(path) == list(range(100, 105))
+
+
 def test_one_that_began_later_and_got_no_frame_takes_nothing_away(tmp_path: Path) -> None:
     path = tmp_path / "video.mp4"
     first, second = VideoWriter(path), VideoWriter(path)

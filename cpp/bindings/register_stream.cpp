@@ -180,7 +180,8 @@ public:
         const std::string path = result->path.string();
         auto name = py::reinterpret_steal<py::str>(
             PyUnicode_DecodeFSDefaultAndSize(path.data(), static_cast<Py_ssize_t>(path.size())));
-        return py::make_tuple(std::move(name), result->num_frames, result->num_bytes, result->width, result->height);
+        return py::make_tuple(std::move(name), result->num_frames, result->num_bytes, result->width, result->height,
+                              result->is_superseded);
     }
 
     py::bytes take_bytes() {

@@ -48,6 +48,9 @@ public:
     /// Where the bytes are: the partial file until finish() has succeeded, then `config.path`.
     const std::filesystem::path& path() const noexcept { return output_->path(); }
 
+    /// True where finish() found that a recording which began later has the name for good: the frames are gone.
+    bool is_superseded() const noexcept { return is_superseded_; }
+
     std::filesystem::path take_path() noexcept {
         return is_superseded_ ? std::move(config_.path) : output_->take_path();
     }

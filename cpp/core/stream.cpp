@@ -295,6 +295,7 @@ void Stream::complete() noexcept {
     if (file_) {
         result.num_frames = file_->num_packets();
         result.num_bytes = file_->num_bytes();
+        result.is_superseded = file_->is_superseded();
         bytes = file_->take_bytes();
     }
     result.path = result.num_frames > 0 ? file_->take_path() : std::move(config_.file.path);

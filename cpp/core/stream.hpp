@@ -45,6 +45,7 @@ struct StreamResult {
     std::int64_t num_bytes = 0;
     int width = 0;
     int height = 0;
+    bool is_superseded = false;  ///< The file at `path` is that of a recording which began later.
 };
 
 /// Counts itself among the open encoders for as long as it lives.

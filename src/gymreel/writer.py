@@ -50,6 +50,9 @@ class Recording:
         size: ``(width, height)`` of the frames that were written, in pixels.
         codec: The format, such as ``"h264"``.
         encoder: FFmpeg's encoder that produced it, such as ``"libx264"``.
+        is_superseded: Whether the file at ``path`` is not this recording's: a recording of the same
+            name that began later was complete first, and its file stays. The frames of this one
+            are gone; leave the file alone.
     """
 
     path: Path
@@ -59,6 +62,7 @@ class Recording:
     size: tuple[int, int]
     codec: str
     encoder: str
+    is_superseded: bool = False
 
     def _repr_html_(self) -> str:
         """Show the video in a notebook."""
@@ -281,7 +285,7 @@ class VideoWriter:
         if result is None:
             return None
         self._stream.raise_untold_failure()
-        path, num_frames, num_bytes, width, height = result
+        path, num_frames, num_bytes, width, height, is_superseded = result
         return Recording(
             # A new one only where it differs: Python 3.13 cannot make one when it is ending.
             path=self.path if path == str(self.path) else Path(path),
@@ -291,6 +295,7 @@ class VideoWriter:
             size=(width, height),
             codec=self._config.encoder.codec,
             encoder=self._config.encoder.name,
+            is_superseded=is_superseded,
         )
 
     def close(self) -> Recording:
