@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import ast
+import builtins
+import inspect
 import pickle
+import re
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+import gymreel
 from gymreel import (
     CallbackError,
     CodecNotFoundError,
     ConfigError,
+    ConfigTypeError,
     EncodeError,
     FFmpegError,
     FrameError,
@@ -17,8 +25,13 @@ from gymreel import (
     FrameTypeError,
     GymreelError,
     GymreelWarning,
+    InfosTypeError,
     MissingPackageError,
+    NotRecordingError,
     OutputError,
+    RecordedFramesError,
+    RenderModeError,
+    StatsKeyError,
     WriterClosedError,
     errors,
 )
@@ -26,10 +39,16 @@ from gymreel import (
 ERRORS = [
     ConfigError("crf=99 must be from 0 to 51"),
     CodecNotFoundError("codec='x'"),
+    ConfigTypeError("buffer_length='x'"),
+    InfosTypeError("infos=[]"),
     MissingPackageError("pip install x"),
+    RenderModeError("human"),
+    StatsKeyError("stats_key='episode'"),
     FrameTypeError("frame is float64"),
     FrameShapeError("frame is 3 x 3"),
     WriterClosedError("the writer is closed"),
+    NotRecordingError("nothing is being recorded"),
+    RecordedFramesError("recorded_frames holds no frames"),
     CallbackError("on_saved raised ValueError"),
     FFmpegError(0, "think", "too hard"),
     OutputError(28, "write a packet", "No space left on device", "/a/video.mp4"),
@@ -62,6 +81,13 @@ def test_every_error_is_tested_for_pickling() -> None:
         (FrameTypeError, TypeError),
         (FrameShapeError, ValueError),
         (WriterClosedError, RuntimeError),
+        (ConfigTypeError, TypeError),
+        (InfosTypeError, AssertionError),
+        (NotRecordingError, AssertionError),
+        (RecordedFramesError, AttributeError),
+        (RecordedFramesError, TypeError),
+        (RenderModeError, AssertionError),
+        (StatsKeyError, AssertionError),
         (OutputError, OSError),
         (EncodeError, RuntimeError),
     ],
@@ -79,3 +105,70 @@ def test_an_ffmpeg_error_says_what_why_where_and_what_ffmpeg_said() -> None:
     assert str(error) == (
         "could not write a packet: No space left on device (/a/b.mp4)\nFFmpeg said:\n[mp4] full"
     )
+
+
+def _lines_of_tree() -> Iterator[str]:
+    """Return the tree of the module's docstring, one line for each class, deepest first named."""
+    text = inspect.getdoc(errors) or ""
+    block = text.split("::\n\n")[1]
+    for line in block.splitlines():
+        if not line.startswith(" "):
+            return
+        yield line.removeprefix("    ")
+
+
+def test_the_tree_in_the_docstring_is_the_tree() -> None:
+    above: list[type] = []
+    told = set()
+    for line in _lines_of_tree():
+        match = re.fullmatch(r"([│├└ ]*)(\w+)(?:\((.+)\))?", line)
+        assert match is not None, line
+        depth, name, bases = len(match[1]) // 2, match[2], match[3]
+        error = getattr(errors, name)
+        told.add(name)
+        parents = [above[depth - 1]] if depth else []
+        named = bases.split(", ") if bases else []
+        assert named[: len(parents)] in ([], ["…"])
+        others = [getattr(builtins, base) for base in named if base != "…"]
+        assert list(error.__bases__) == parents + others, line
+        above[depth:] = [error]
+    assert told == set(errors.__all__)
+
+
+RAISED_OUTSIDE_THE_TREE = {
+    # Before the package is there.
+    ("__init__.py", "ImportError"),
+    # For importlib, which passes it on as an error of the tree.
+    ("extras.py", "ImportError"),
+    # For argparse, which prints it.
+    ("_cli/doctor.py", "ArgumentTypeError"),
+    # Inside the doctor, for its report.
+    ("_cli/trials.py", "RuntimeError"),
+    ("_cli/trials.py", "_HungError"),
+    # The cause of a CallbackError, as whatever a tracker raises.
+    ("trackers/_monitor_gym.py", "RuntimeError"),
+    ("trackers/_tensorboard.py", "ValueError"),
+}
+
+
+def test_nothing_else_is_raised() -> None:
+    root = Path(gymreel.__file__).parent
+    foreign = set()
+    for path in root.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if not (isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call)):
+                continue
+            words = ast.unparse(node.exc.func).split(".")[-1]
+            if words[0].isupper() or words.startswith("_H"):
+                foreign.add((path.relative_to(root).as_posix(), words))
+    abstract = {entry for entry in foreign if entry[1] == "NotImplementedError"}
+    in_tree = {entry for entry in foreign if entry[1] in errors.__all__}
+    assert foreign - abstract - in_tree == RAISED_OUTSIDE_THE_TREE
+
+
+def test_exceptions_can_be_imported_from_where_they_used_to_be() -> None:
+    from gymreel.wrappers import record_episode_statistics, vector
+
+    assert record_episode_statistics.ConfigTypeError is ConfigTypeError
+    assert record_episode_statistics.StatsKeyError is StatsKeyError
+    assert vector.record_episode_statistics.InfosTypeError is InfosTypeError

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from numbers import Real
 
 from gymreel import _core
-from gymreel.errors import CodecNotFoundError, ConfigError, GymreelWarning
+from gymreel._warnings import warn
+from gymreel.errors import CodecNotFoundError, ConfigError
 
 __all__ = ["CodecInfo", "codecs"]
 
@@ -261,11 +261,9 @@ def choose_encoder(codec: str, container: Container) -> CodecInfo:
         )
     # Who installs gymreel without libx264 inside knows it; a system that lacks it is a surprise.
     if codec == "auto" and found.name != wanted[0] and not _core.ffmpeg_is_bundled:
-        warnings.warn(
+        warn(
             f"FFmpeg {_core.ffmpeg_version} has no encoder {wanted[0]}: recording with "
             f"{found.name} instead (codec={found.name!r} says so without this warning)",
-            GymreelWarning,
-            stacklevel=4,
         )
     return found
 

@@ -5,17 +5,29 @@
     GymreelError(Exception)
     ├ ConfigError(…, ValueError)
     │ ├ CodecNotFoundError(…, LookupError)
-    │ └ MissingPackageError(…, ImportError)
+    │ ├ ConfigTypeError(…, TypeError)
+    │ │ └ InfosTypeError(…, AssertionError)
+    │ ├ MissingPackageError(…, ImportError)
+    │ ├ RenderModeError(…, AssertionError)
+    │ └ StatsKeyError(…, AssertionError)
     ├ FrameError
-    │ ├ FrameTypeError(…, TypeError)  └ FrameShapeError(…, ValueError)
+    │ ├ FrameTypeError(…, TypeError)
+    │ └ FrameShapeError(…, ValueError)
     ├ WriterClosedError(…, RuntimeError)
+    ├ NotRecordingError(…, RuntimeError, AssertionError)
+    ├ RecordedFramesError(…, TypeError, AttributeError)
     ├ CallbackError(…, RuntimeError)
-    └ FFmpegError(errno, operation, strerror, filename, log)
-      ├ OutputError(…, OSError)       └ EncodeError(…, RuntimeError)
+    └ FFmpegError
+      ├ OutputError(…, OSError)
+      └ EncodeError(…, RuntimeError)
     GymreelWarning(UserWarning)
 
-Each error is also the builtin that a Python programmer would catch, and each one pickles, because
-errors cross processes in ``AsyncVectorEnv``.
+``…`` is the class above. Each error is also the builtin that a Python programmer would catch, or
+the one that the replaced library raises. Each one pickles, because errors cross processes in
+``AsyncVectorEnv``.
+
+One error comes before these: ``import gymreel`` raises a plain ``ImportError`` where the native
+module cannot be loaded.
 """
 
 from __future__ import annotations
@@ -26,6 +38,7 @@ __all__ = [
     "CallbackError",
     "CodecNotFoundError",
     "ConfigError",
+    "ConfigTypeError",
     "EncodeError",
     "FFmpegError",
     "FrameError",
@@ -33,8 +46,13 @@ __all__ = [
     "FrameTypeError",
     "GymreelError",
     "GymreelWarning",
+    "InfosTypeError",
     "MissingPackageError",
+    "NotRecordingError",
     "OutputError",
+    "RecordedFramesError",
+    "RenderModeError",
+    "StatsKeyError",
     "WriterClosedError",
 ]
 
@@ -55,8 +73,31 @@ class CodecNotFoundError(ConfigError, LookupError):
     """A codec or encoder that the FFmpeg in use does not have."""
 
 
+class ConfigTypeError(ConfigError, TypeError):
+    """An argument of a type that cannot work; a ``TypeError`` where Gymnasium raises one."""
+
+
+class InfosTypeError(ConfigTypeError, AssertionError):
+    """The ``infos`` of a vector environment are not a dict.
+
+    Also an ``AssertionError``, because that is what Gymnasium's wrapper raises.
+    """
+
+
 class MissingPackageError(ConfigError, ImportError):
     """Something needs a package that is not installed; the message says how to install it."""
+
+
+class RenderModeError(ConfigError, AssertionError):
+    """A render mode without images; an ``AssertionError``, as Stable-Baselines3 raises."""
+
+
+class StatsKeyError(ConfigError, AssertionError):
+    """``info`` has something else under ``stats_key`` at the end of an episode.
+
+    Also an ``AssertionError``, because that is what Gymnasium's wrapper raises; unlike a bare
+    ``assert`` it names the key, and it is still there under ``python -O``.
+    """
 
 
 class FrameError(GymreelError):
@@ -73,6 +114,17 @@ class FrameShapeError(FrameError, ValueError):
 
 class WriterClosedError(GymreelError, RuntimeError):
     """A frame was written after ``close()`` or ``finish()``."""
+
+
+class NotRecordingError(GymreelError, RuntimeError, AssertionError):
+    """A frame, or the end of a recording, while nothing is being recorded.
+
+    Also an ``AssertionError``, because that is what Gymnasium's ``RecordVideo`` raises.
+    """
+
+
+class RecordedFramesError(GymreelError, TypeError, AttributeError):
+    """``recorded_frames`` was read or replaced, and its frames are in the video file already."""
 
 
 class CallbackError(GymreelError, RuntimeError):

@@ -6,7 +6,6 @@ import atexit
 import importlib
 import os
 import sys
-import warnings
 import weakref
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -20,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gymreel import _core
+from gymreel._warnings import warn
 from gymreel.config import (
     DEFAULT_MAX_PENDING_BYTES,
     WriterConfig,
@@ -391,7 +391,7 @@ _abandoned: deque[_core.Stream] = deque()
 def _say(message: str) -> None:
     """Warn where an exception could not be raised, or would hide another."""
     try:
-        warnings.warn(message, GymreelWarning, stacklevel=3)
+        warn(message)
     except GymreelWarning:  # Warnings are errors here.
         print(f"gymreel: {message}", file=sys.stderr)
 

@@ -11,13 +11,12 @@ import numpy as np
 
 from gymreel.config import DEFAULT_MAX_PENDING_BYTES
 from gymreel.episodes import Episode
-from gymreel.errors import ConfigError, FrameTypeError, GymreelError
+from gymreel.errors import ConfigError, FrameTypeError, GymreelError, NotRecordingError
 from gymreel.extras import missing_package
 from gymreel.keep import KeepPolicy
 from gymreel.trackers import Tracker
 from gymreel.wrappers._episode_recording import EpisodeRecording
 from gymreel.wrappers._episode_totals import add_reward
-from gymreel.wrappers._recorded_frames import NotRecordingError
 
 try:
     from pettingzoo import AECEnv, ParallelEnv

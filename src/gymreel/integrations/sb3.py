@@ -14,13 +14,18 @@ import numpy as np
 from gymreel import _core, grid
 from gymreel.config import DEFAULT_MAX_PENDING_BYTES
 from gymreel.episodes import Episode
-from gymreel.errors import ConfigError, FrameTypeError, GymreelError
+from gymreel.errors import (
+    ConfigError,
+    FrameTypeError,
+    GymreelError,
+    NotRecordingError,
+    RenderModeError,
+)
 from gymreel.extras import missing_package
 from gymreel.keep import KeepPolicy
 from gymreel.trackers import Tracker
 from gymreel.wrappers._episode_recording import EpisodeRecording
 from gymreel.wrappers._episode_totals import EpisodeTotals, add_reward
-from gymreel.wrappers._recorded_frames import NotRecordingError
 from gymreel.wrappers.vector._arguments import check_aspect_ratio
 
 try:
@@ -32,10 +37,6 @@ except ImportError as error:
     raise missing_package(__name__, "stable_baselines3", "sb3", error) from error
 
 __all__ = ["RenderModeError", "VecVideoRecorder"]
-
-
-class RenderModeError(ConfigError, AssertionError):
-    """A render mode without images; an ``AssertionError``, as Stable-Baselines3 raises."""
 
 
 class VecVideoRecorder(EpisodeRecording, VecEnvWrapper):

@@ -5,12 +5,12 @@ from __future__ import annotations
 import importlib
 import os
 import time
-import warnings
 import weakref
 from typing import Any
 
+from gymreel._warnings import warn
 from gymreel.episodes import Episode
-from gymreel.errors import ConfigError, GymreelWarning
+from gymreel.errors import ConfigError
 from gymreel.extras import import_package
 from gymreel.trackers._processes import call_at_exit
 from gymreel.trackers._tracker import Tracker, check_prefix, scalars_of
@@ -83,11 +83,9 @@ class TensorBoard(Tracker):
             self._log.add_text(tag, text, episode.step)
             if not self._has_warned:
                 self._has_warned = True
-                warnings.warn(
+                warn(
                     f"TensorBoard plays no {episode.path.suffix} files, so it shows only the names "
                     'of the videos; with suffix=".gif" it shows the videos',
-                    GymreelWarning,
-                    stacklevel=2,
                 )
 
     def close(self) -> None:

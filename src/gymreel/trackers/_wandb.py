@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
+from gymreel._warnings import warn
 from gymreel.episodes import Episode
-from gymreel.errors import ConfigError, GymreelWarning
+from gymreel.errors import ConfigError
 from gymreel.extras import import_package
 from gymreel.trackers._tracker import Tracker, check_prefix, scalars_of
 
@@ -62,11 +62,9 @@ class WandB(Tracker):
             self._log(episode, {"video": media})
         elif not self._has_warned:
             self._has_warned = True
-            warnings.warn(
+            warn(
                 f"W&B takes no {episode.path.suffix} files, so the videos are not logged there; "
                 'with suffix=".mp4" they are',
-                GymreelWarning,
-                stacklevel=2,
             )
 
     def _run(self) -> Any:

@@ -8,9 +8,8 @@ from numbers import Real
 from pathlib import Path
 from typing import Any
 
-from gymnasium import logger
-
 from gymreel import __version__
+from gymreel._warnings import warn_in_recorder
 from gymreel.episodes import Episode
 from gymreel.errors import ConfigError, OutputError
 from gymreel.recovery import find_interrupted
@@ -121,15 +120,12 @@ def make_video_folder(folder: str, *, warn_of_overwriting: bool = True) -> None:
         if interrupted:
             names = ", ".join(partial.name for partial in interrupted[:3])
             more = ", …" if len(interrupted) > 3 else ""
-            logger.warn(
-                "%s",
+            warn_in_recorder(
                 f"{folder} holds {len(interrupted)} recording(s) that were interrupted ({names}"
                 f"{more}): gymreel.recover({folder!r}) makes videos of them.",
             )
     if warn_of_overwriting and os.path.isdir(folder):
-        # As an argument: the path may hold a per cent sign, and Gymnasium formats its own.
-        logger.warn(
-            "%s",
+        warn_in_recorder(
             f"Overwriting existing videos at {folder}: the folder exists, and a video in it gives "
             "way to a new one of the same name. Another `video_folder` keeps both.",
         )

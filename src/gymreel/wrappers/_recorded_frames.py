@@ -12,18 +12,11 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from gymreel.errors import GymreelError, WriterClosedError
+from gymreel.errors import NotRecordingError, RecordedFramesError, WriterClosedError
 from gymreel.wrappers._episode_totals import add_reward
 from gymreel.writer import VideoWriter, WriterStats
 
-__all__ = ["NotRecordingError", "RecordedFrames"]
-
-
-class NotRecordingError(GymreelError, RuntimeError, AssertionError):
-    """A frame or an end of a recording while nothing is being recorded.
-
-    Also an ``AssertionError``, because that is what Gymnasium's ``RecordVideo`` raises.
-    """
+__all__ = ["RecordedFrames"]
 
 
 _NOT_RECORDING = "nothing is being recorded: start_recording was not called"
@@ -122,7 +115,7 @@ class RecordedFrames:
 
     def __iter__(self) -> NoReturn:
         """Refuse: the frames are in the file."""
-        raise TypeError(
+        raise RecordedFramesError(
             "recorded_frames holds no frames, they are in the video file already; override "
             "_capture_frame to look at each frame, or read the file"
         )

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
-from gymnasium import logger
-
+from gymreel._warnings import warn_in_recorder
 from gymreel.episodes import Episode
 from gymreel.errors import GymreelError, WriterClosedError
 from gymreel.wrappers._episode_reports import EpisodeReports
@@ -109,7 +108,6 @@ def say_failures(
     """
     raises = on_error == "raise" and bool(failures)
     for about, failure in failures[1:] if raises else failures:
-        # As an argument: the message may hold a per cent sign, and Gymnasium formats its own.
-        logger.warn("%s", f"{about}{failure}")
+        warn_in_recorder(f"{about}{failure}")
     if raises:
         raise failures[0][1]

@@ -9,11 +9,10 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, Literal
 
-from gymnasium import logger
-
+from gymreel._warnings import warn_in_recorder
 from gymreel.config import WriterConfig
 from gymreel.episodes import Episode
-from gymreel.errors import GymreelError
+from gymreel.errors import GymreelError, NotRecordingError, RecordedFramesError
 from gymreel.keep import KeepPolicy
 from gymreel.trackers import Tracker
 from gymreel.triggers import capped_cubic
@@ -24,7 +23,7 @@ from gymreel.wrappers._arguments import (
     video_path,
 )
 from gymreel.wrappers._episode_reports import EpisodeReports
-from gymreel.wrappers._recorded_frames import NotRecordingError, RecordedFrames
+from gymreel.wrappers._recorded_frames import RecordedFrames
 from gymreel.wrappers._unfinished_videos import UnfinishedVideos
 from gymreel.writer import VideoWriter
 
@@ -139,7 +138,7 @@ class VideoRecording:
     def recorded_frames(self, frames: RecordedFrames) -> None:
         # ``+=`` assigns what it was applied to. Anything else would silently not be recorded.
         if frames is not self._recorded_frames:
-            raise AttributeError(
+            raise RecordedFramesError(
                 "recorded_frames cannot be replaced, its frames are in the video file already; "
                 "call stop_recording() and start_recording(name) to begin another video"
             )
@@ -181,7 +180,7 @@ class VideoRecording:
         is_empty = not self.recorded_frames and self._failure is None
         self._end_recording()
         if is_empty:
-            logger.warn("Ignored saving a video as there were zero frames to save.")
+            warn_in_recorder("Ignored saving a video as there were zero frames to save.")
         if self.gc_trigger and self.gc_trigger(self.episode_id):
             gc.collect()
 
@@ -234,8 +233,7 @@ class VideoRecording:
                 self._end_recording()
         if self.on_error == "raise":
             raise error
-        # As an argument: the message may hold a per cent sign, and Gymnasium formats its own.
-        logger.warn("%s", f"Recording stopped: {video_name}: {error}")
+        warn_in_recorder(f"Recording stopped: {video_name}: {error}")
 
     def _settle_videos(self, *, wait: bool = False) -> None:
         """Say what became of the videos that have completed since the last call."""

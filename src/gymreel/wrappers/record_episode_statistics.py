@@ -10,21 +10,9 @@ from typing import Any, SupportsFloat, SupportsIndex
 import gymnasium as gym
 from gymnasium.core import ActType, ObsType
 
-from gymreel.errors import ConfigError
+from gymreel.errors import ConfigError, ConfigTypeError, StatsKeyError
 
 __all__ = ["ConfigTypeError", "RecordEpisodeStatistics", "StatsKeyError", "check_buffer_length"]
-
-
-class ConfigTypeError(ConfigError, TypeError):
-    """An argument of a type that cannot work; a ``TypeError``, as Gymnasium raises."""
-
-
-class StatsKeyError(ConfigError, AssertionError):
-    """``info`` has something else under ``stats_key`` at the end of an episode.
-
-    Also an ``AssertionError``, because that is what Gymnasium's wrapper raises; unlike a bare
-    ``assert`` it names the key, and it is still there under ``python -O``.
-    """
 
 
 class RecordEpisodeStatistics(

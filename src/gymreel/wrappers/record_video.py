@@ -9,18 +9,17 @@ from typing import Any, Generic, Literal, SupportsFloat, cast
 
 import gymnasium as gym
 import numpy as np
-from gymnasium import logger
 from gymnasium.core import ActType, ObsType, RenderFrame
 
+from gymreel._warnings import warn_in_recorder
 from gymreel.config import DEFAULT_MAX_PENDING_BYTES
 from gymreel.episodes import Episode
-from gymreel.errors import FrameTypeError, GymreelError
+from gymreel.errors import FrameTypeError, GymreelError, NotRecordingError
 from gymreel.keep import KeepPolicy
 from gymreel.trackers import Tracker
 from gymreel.wrappers._arguments import keep_functions_uncopied
 from gymreel.wrappers._episode_recording import EpisodeRecording
 from gymreel.wrappers._episode_totals import add_reward
-from gymreel.wrappers._recorded_frames import NotRecordingError
 
 __all__ = ["RecordVideo"]
 
@@ -246,7 +245,7 @@ class RecordVideo(
         if isinstance(holder[0], list):
             rendered = holder[0]
             if not rendered:
-                logger.warn(
+                warn_in_recorder(
                     "No frame was captured for the video: the environment's render() had been "
                     "called just before and left none."
                 )

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from gymnasium import logger
 from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorEnv
 
+from gymreel._warnings import warn_in_recorder
 from gymreel.errors import ConfigError
 
 __all__ = [
@@ -98,8 +98,7 @@ def autoreset_mode_of(env: VectorEnv[Any, Any, Any]) -> AutoresetMode:
     """
     mode: object = env.metadata.get("autoreset_mode")
     if mode is None:
-        logger.warn(
-            "%s",
+        warn_in_recorder(
             f"{env} does not say in its metadata when it resets its environments "
             "(autoreset_mode); taking AutoresetMode.NEXT_STEP.",
         )

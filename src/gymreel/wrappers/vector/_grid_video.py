@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from gymreel import _core, grid
-from gymreel.errors import FrameError, GymreelError
-from gymreel.wrappers._recorded_frames import NotRecordingError
+from gymreel.errors import FrameError, GymreelError, NotRecordingError
 from gymreel.wrappers._video_recording import VideoRecording
 from gymreel.wrappers.vector._frames import Renderer
 from gymreel.wrappers.vector._layout import Layout

@@ -6,10 +6,9 @@ from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from gymnasium import logger
-
-from gymreel.errors import FrameError, GymreelError
-from gymreel.wrappers._recorded_frames import NotRecordingError, RecordedFrames
+from gymreel._warnings import warn_in_recorder
+from gymreel.errors import FrameError, GymreelError, NotRecordingError
+from gymreel.wrappers._recorded_frames import RecordedFrames
 from gymreel.wrappers.vector._frames import Renderer, Show, name_environment
 from gymreel.wrappers.vector._layout import Layout
 from gymreel.wrappers.vector._step_sums import Indices, StepSums
@@ -61,8 +60,8 @@ class SeparateVideos(Layout):
         """End the video of one."""
         frames = self._end(recorder, i)
         if frames is not None and frames.num_frames == 0:
-            logger.warn(
-                "%s", f"Ignored saving a video of environment {i} as there were zero frames."
+            warn_in_recorder(
+                f"Ignored saving a video of environment {i} as there were zero frames."
             )
 
     def record_terminal(self, recorder: VectorRecording, frames: dict[int, Any]) -> dict[int, Any]:

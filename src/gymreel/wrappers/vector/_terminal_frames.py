@@ -7,9 +7,9 @@ from typing import Any
 
 import gymnasium as gym
 import numpy as np
-from gymnasium import logger
 from gymnasium.vector import SyncVectorEnv, VectorEnv
 
+from gymreel._warnings import warn_in_recorder
 from gymreel.wrappers.keep_terminal_frame import TERMINAL_FRAME, render_or_error
 from gymreel.wrappers.vector._episode_arrays import entry_of
 
@@ -55,8 +55,7 @@ class TerminalFrames:
         holder = hook.take() if hook is not None else []
         if not holder and not self._has_warned:
             self._has_warned = True
-            logger.warn(
-                "%s",
+            warn_in_recorder(
                 f"The last frame of each episode is missing in the videos: environment {i} was "
                 "reset in the step that ended its episode, before it could be rendered. Put "
                 "gymreel.wrappers.KeepTerminalFrame around each environment inside the vector "

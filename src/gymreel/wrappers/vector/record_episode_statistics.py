@@ -7,18 +7,14 @@ from collections import deque
 from typing import Any
 
 import numpy as np
-from gymnasium import logger
 from gymnasium.core import ActType, ObsType
 from gymnasium.vector import AutoresetMode, VectorEnv
 from numpy.typing import NDArray
 
-from gymreel.errors import ConfigError
+from gymreel._warnings import warn_in_recorder
+from gymreel.errors import ConfigError, ConfigTypeError, InfosTypeError, StatsKeyError
 from gymreel.wrappers._vector_wrapper import GenericVectorWrapper
-from gymreel.wrappers.record_episode_statistics import (
-    ConfigTypeError,
-    StatsKeyError,
-    check_buffer_length,
-)
+from gymreel.wrappers.record_episode_statistics import check_buffer_length
 
 __all__ = ["InfosTypeError", "RecordEpisodeStatistics"]
 
@@ -31,13 +27,6 @@ _MILLION = np.array(1e6)
 _StepResult = tuple[
     ObsType, NDArray[np.floating[Any]], NDArray[np.bool_], NDArray[np.bool_], dict[str, Any]
 ]
-
-
-class InfosTypeError(ConfigTypeError, AssertionError):
-    """The vector environment's ``infos`` are not a dict.
-
-    Also an ``AssertionError``, because that is what Gymnasium's wrapper raises.
-    """
 
 
 class RecordEpisodeStatistics(GenericVectorWrapper[ObsType, ActType, ObsType, ActType, Any]):
@@ -284,13 +273,11 @@ class RecordEpisodeStatistics(GenericVectorWrapper[ObsType, ActType, ObsType, Ac
 def _autoreset_mode(wrapper: RecordEpisodeStatistics[Any, Any]) -> AutoresetMode:
     metadata = wrapper.env.metadata
     if "autoreset_mode" not in metadata:
-        logger.warn(
-            "%s",
+        warn_in_recorder(
             f"{wrapper} is missing `autoreset_mode` tag in its metadata, therefore, "
             "`RecordEpisodeStatistics` is assuming that the environment uses "
             "`AutoresetMode.NEXT_STEP`. See `https://farama.org/Vector-Autoreset-Mode` for more "
             "information on autoreset modes.",
-            stacklevel=3,
         )
         return AutoresetMode.NEXT_STEP
     mode = metadata["autoreset_mode"]

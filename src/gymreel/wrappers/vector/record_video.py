@@ -15,12 +15,11 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 
 from gymreel.config import DEFAULT_MAX_PENDING_BYTES
 from gymreel.episodes import Episode
-from gymreel.errors import ConfigError, GymreelError
+from gymreel.errors import ConfigError, ConfigTypeError, GymreelError
 from gymreel.keep import KeepPolicy
 from gymreel.trackers import Tracker
 from gymreel.wrappers._arguments import keep_functions_uncopied
 from gymreel.wrappers._vector_wrapper import GenericVectorWrapper
-from gymreel.wrappers.record_episode_statistics import ConfigTypeError
 from gymreel.wrappers.vector._arguments import (
     autoreset_mode_of,
     check_aspect_ratio,
