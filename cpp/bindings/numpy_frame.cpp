@@ -32,7 +32,30 @@ bool has_weak_references(PyObject* object) noexcept {
     return offset > 0 && *reinterpret_cast<PyObject**>(reinterpret_cast<char*>(object) + offset) != nullptr;
 }
 
-py::ssize_t num_bytes_of(py::handle array) { return py::reinterpret_borrow<py::array>(array).nbytes(); }
+/// The bytes from the first to the last one that an array reaches, wherever its strides lead.
+struct ByteRange {
+    std::uintptr_t begin;
+    std::uintptr_t end;
+};
+
+ByteRange reach_of(const py::array& array) {
+    const auto data = reinterpret_cast<std::uintptr_t>(array.data());
+    ByteRange range{data, data + static_cast<std::uintptr_t>(array.itemsize())};
+    for (py::ssize_t axis = 0; axis < array.ndim(); ++axis) {
+        const py::ssize_t last = (array.shape(axis) - 1) * array.strides(axis);
+        (last < 0 ? range.begin : range.end) += static_cast<std::uintptr_t>(last);
+    }
+    return range;
+}
+
+/// Whether the pixels are the memory that `owner` has itself, and most of it. An extension may name any array as the
+/// base of memory of its own, even an empty one.
+bool is_most_of(const py::array& frame, const py::array& owner) {
+    const auto begin = reinterpret_cast<std::uintptr_t>(owner.data());
+    const ByteRange reach = reach_of(frame);
+    return owner.nbytes() <= 2 * frame.nbytes() && reach.begin >= begin &&
+           reach.end <= begin + static_cast<std::uintptr_t>(owner.nbytes());
+}
 
 }  // namespace
 
@@ -85,7 +108,8 @@ bool can_borrow(py::handle frame) {
         const auto* const array = py::detail::array_proxy(object);
         if (array->base == nullptr) {
             const bool is_owner = (array->flags & py::detail::npy_api::NPY_ARRAY_OWNDATA_) != 0;
-            return is_owner && num_bytes_of(object) <= 2 * num_bytes_of(frame);
+            return is_owner &&
+                   is_most_of(py::reinterpret_borrow<py::array>(frame), py::reinterpret_borrow<py::array>(object));
         }
         object = array->base;
     }

@@ -19,10 +19,11 @@ constexpr int largest_side = std::numeric_limits<std::int16_t>::max();
 /// Errors: Error (frame_type, frame_shape).
 FrameView view_of(pybind11::handle frame, pybind11::ssize_t first_axis = 0);
 
-/// True where the memory may be borrowed: nobody but the holder of one single reference can reach the pixels: the array and each array along its
-/// `.base`, up to the one that owns the memory, are plain arrays with one reference and no weak ones. An environment
-/// that keeps its frame, or a view of it, to paint into again holds a second reference. Nor is a small part of a large
-/// array borrowed, which would keep all of it.
+/// True where the memory may be borrowed: only the holder of one single reference can reach the pixels. The array, and
+/// each array along its `.base` up to the one that owns the memory, is a plain array with one reference and no weak
+/// ones, and the pixels lie within the memory of that owner. An environment that keeps its frame, or a view of it, to
+/// paint into again holds a second reference. A small part of a large array is not borrowed either, as that would keep
+/// all of it alive.
 ///
 /// Thread: with the GIL.
 bool can_borrow(pybind11::handle frame);
