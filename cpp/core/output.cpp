@@ -31,6 +31,8 @@ extern "C" {
 namespace gymreel {
 namespace {
 
+constexpr int not_regular = -1;  // No errno: what has the name is a folder, a link, a device, a FIFO or a socket.
+
 #ifdef _WIN32
 
 // A file that is open can be neither renamed nor removed, which is all that the lock is for elsewhere.
@@ -39,6 +41,10 @@ constexpr bool open_files_can_be_renamed = false;
 int open_file(const std::filesystem::path& path, FileOutput::Open how) {
     const int creation = how == FileOutput::Open::create ? _O_CREAT | _O_EXCL : 0;
     return _wopen(path.c_str(), _O_RDWR | _O_BINARY | _O_NOINHERIT | creation, _S_IREAD | _S_IWRITE);
+}
+bool is_regular_file(int descriptor) {
+    struct _stat64 status{};
+    return _fstat64(descriptor, &status) == 0 && (status.st_mode & _S_IFREG) != 0;
 }
 bool try_to_lock(int) { return true; }
 int rename_to_new(const std::filesystem::path& from, const std::filesystem::path& to) {
@@ -61,8 +67,23 @@ constexpr bool open_files_can_be_renamed = true;
 
 int open_file(const std::filesystem::path& path, FileOutput::Open how) {
     constexpr int permissions = 0666;  // The umask takes away what it must.
-    const int creation = how == FileOutput::Open::create ? O_CREAT | O_EXCL : O_NOFOLLOW;
-    return ::open(path.c_str(), O_RDWR | O_CLOEXEC | creation, permissions);
+    if (how == FileOutput::Open::create)
+        return ::open(path.c_str(), O_RDWR | O_CLOEXEC | O_CREAT | O_EXCL, permissions);
+    // Opening a device can do things, and opening a FIFO can wait for ever. NFS locks what is open for writing only.
+    struct stat status{};
+    if (::lstat(path.c_str(), &status) == 0 && !S_ISREG(status.st_mode)) {
+        errno = not_regular;
+        return -1;
+    }
+    constexpr int careful = O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
+    const int descriptor = ::open(path.c_str(), O_RDWR | careful);
+    if (descriptor >= 0 || (errno != EACCES && errno != EROFS)) return descriptor;
+    return ::open(path.c_str(), O_RDONLY | careful);
+}
+
+bool is_regular_file(int descriptor) {
+    struct stat status{};
+    return ::fstat(descriptor, &status) == 0 && S_ISREG(status.st_mode);
 }
 
 /// False where somebody else has the file, or had it and has removed it meanwhile.
@@ -113,6 +134,9 @@ int write_some(int descriptor, std::int64_t position, const std::uint8_t* buffer
 #endif
 
 [[noreturn]] void fail(int error, const char* operation) {
+    if (error == not_regular) {
+        throw Error({ErrorKind::output, EINVAL, operation, "not a regular file: it is left alone", {}, {}});
+    }
     throw Error({ErrorKind::output, error, operation, describe_av_error(AVERROR(error)), {}, {}});
 }
 
@@ -126,6 +150,10 @@ void check_sync(int error, const char* operation) {
 FileOutput::FileOutput(std::filesystem::path path, Open how) : path_(std::move(path)) {
     descriptor_ = open_file(path_, how);
     if (descriptor_ < 0) fail(errno, "open the output file");
+    if (how == Open::leftover && !is_regular_file(descriptor_)) {
+        close();
+        fail(not_regular, "open the output file");
+    }
     if (!try_to_lock(descriptor_)) {
         close();
         fail(how == Open::create ? EEXIST : EBUSY, "lock the output file");

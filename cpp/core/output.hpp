@@ -61,10 +61,11 @@ class FileOutput final : public Output {
 public:
     enum class Open {
         create,   ///< The file must not exist.
-        leftover  ///< The file must exist, and nobody else have it open.
+        leftover  ///< The file must exist, be a regular file, and nobody else have it open. Nothing is written to it.
     };
 
-    /// Errors: Error (output), with the code EEXIST or EBUSY where the file is not as `how` says.
+    /// Errors: Error (output), with the code EEXIST, EBUSY or EINVAL (not a regular file) where the file is not as `how`
+    /// says. Opening never waits.
     FileOutput(std::filesystem::path path, Open how);
     ~FileOutput() override;
 

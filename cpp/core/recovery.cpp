@@ -18,6 +18,7 @@
 #ifndef _WIN32
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <cerrno>
 #endif
@@ -123,9 +124,11 @@ bool is_being_recorded(const std::filesystem::path& path) noexcept {
     return false;  // An open file can be neither renamed nor removed, so looking is not needed.
 #else
     // Only for a look, so shared: it must not keep a writer from its lock, nor another from looking.
-    const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     if (descriptor < 0) return true;
-    const bool is_locked = ::flock(descriptor, LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK;
+    struct stat status{};
+    const bool is_locked = ::fstat(descriptor, &status) < 0 || !S_ISREG(status.st_mode) ||
+                           (::flock(descriptor, LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK);
     ::close(descriptor);
     return is_locked;
 #endif

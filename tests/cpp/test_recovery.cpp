@@ -9,6 +9,9 @@
 
 #include <doctest/doctest.h>
 
+#ifndef _WIN32
+#include <sys/stat.h>
+#endif
 #include <cerrno>
 #include <fstream>
 #include <string>
@@ -92,6 +95,23 @@ TEST_CASE("recovery: what holds no frame is removed, what makes no sense is kept
     CHECK(code_of_recovery(folder / ".missing.partial", folder / "missing") == ENOENT);
     CHECK(folder.files() == Names{".other.partial"});
 }
+
+#ifndef _WIN32
+TEST_CASE("recovery: what is not a regular file is left alone, and opening it never waits") {
+    const TemporaryFolder folder;
+    REQUIRE(::mkfifo((folder / ".fifo.partial").c_str(), 0600) == 0);
+    std::filesystem::create_directory(folder / ".folder.partial");
+    leave_behind(folder / "video", "matroska");
+    std::filesystem::create_symlink(".video.partial", folder / ".link.partial");
+    const Names before = folder.files();
+    for (const char* name : {".fifo.partial", ".folder.partial", ".link.partial"}) {
+        CHECK(code_of_recovery(folder / name, folder / "video") == EINVAL);
+        CHECK_FALSE(remove_leftover(folder / name));
+        CHECK(is_being_recorded(folder / name));
+    }
+    CHECK(folder.files() == before);
+}
+#endif
 
 TEST_CASE("output: a file that is published keeps its lock until it has its name") {
     const TemporaryFolder folder;
