@@ -94,15 +94,17 @@ void wait_interruptibly(Wait wait) {
     }
 }
 
+std::shared_ptr<Stream> open_stream(StreamConfig config) {
+    const GilReleased no_gil;
+    return Engine::instance().open(std::move(config));
+}
+
 /// Python's hold on a stream. When the last one goes the stream finishes in the background.
 class StreamHandle {
 public:
     /// `copy`: whether to copy frames; nothing for those that somebody can still reach. `block`: wait for room.
     StreamHandle(StreamConfig config, std::optional<bool> copy, bool block)
-        : copy_(copy),
-          block_(block),
-          generation_(Engine::generation()),
-          stream_(Engine::instance().open(std::move(config))) {}
+        : copy_(copy), block_(block), generation_(Engine::generation()), stream_(open_stream(std::move(config))) {}
 
     ~StreamHandle() {
         if (is_foreign()) {
@@ -384,11 +386,13 @@ void register_stream(py::module_& module) {
         },
         py::arg("frames"));
     module.def("finish_all", &finish_all);
-    module.def("prepare_fork", &Engine::prepare_fork);
-    module.def("end_fork", &Engine::end_fork);
+    module.def("wait_before_fork", [] {
+        const GilReleased no_gil;
+        Engine::wait_before_fork();
+    });
     module.def("start_over_after_fork", [] {
         is_leaving = false;
-        Engine::start_over_after_fork();
+        Engine::instance();  // Made by the thread that forked, whose CPUs are the process's.
     });
 }
 

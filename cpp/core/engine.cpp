@@ -8,6 +8,8 @@
 #include <cerrno>
 #include <chrono>
 #include <exception>
+#include <new>
+#include <utility>
 
 #ifndef _WIN32
 #include <pthread.h>
@@ -18,6 +20,7 @@ namespace gymreel {
 namespace {
 
 std::atomic<Engine*> current{nullptr};
+std::atomic<const Engine*> before_fork{nullptr};  // In a forked child: the parent's, whose settings are inherited.
 std::atomic<unsigned> fork_generation{0};
 std::mutex making_instance;
 
@@ -54,28 +57,46 @@ Engine& Engine::instance() {
     if (Engine* const engine = current.load(std::memory_order_acquire)) return *engine;
     const std::lock_guard lock(making_instance);
     if (current.load(std::memory_order_relaxed) == nullptr) {
+        const Engine* const parent = before_fork.load(std::memory_order_relaxed);
+        if (parent == nullptr) guard_forks();
         // Leaked on purpose: see the declaration.
-        current.store(std::unique_ptr<Engine>(new Engine({})).release(), std::memory_order_release);
+        auto made = std::unique_ptr<Engine>(new Engine(parent == nullptr ? Settings{} : parent->settings_));
+        current.store(made.release(), std::memory_order_release);
     }
     return *current.load(std::memory_order_relaxed);
 }
 
-void Engine::prepare_fork() {
-    Encoder::opening().lock();
-    TargetClaim::registry_lock().lock();
+void Engine::wait_before_fork() { const std::lock_guard lock(Encoder::opening()); }
+
+/// Makes fork() take the locks that a child must not find locked. As handlers of the C library's they run within fork():
+/// no other thread has to go on before they are free again, least of all one of Python's.
+void Engine::guard_forks() {
+#ifndef _WIN32
+    static bool is_guarded = false;
+    if (std::exchange(is_guarded, true)) return;
+    const auto lock = [] {
+        making_instance.lock();
+        Encoder::opening().lock();
+    };
+    const auto unlock = [] {
+        Encoder::opening().unlock();
+        making_instance.unlock();
+    };
+    const auto unlock_in_child = [] {
+        Encoder::opening().unlock();
+        making_instance.unlock();
+        start_over_after_fork();
+    };
+    if (pthread_atfork(lock, unlock, unlock_in_child) != 0) throw std::bad_alloc();
+#endif
 }
 
-void Engine::end_fork() {
-    TargetClaim::registry_lock().unlock();
-    Encoder::opening().unlock();
-}
-
-void Engine::start_over_after_fork() {
+void Engine::start_over_after_fork() noexcept {
     fork_generation.fetch_add(1);
-    // The parent's engine stays as the fork found it; its lock may be held by a thread that is not here.
-    const Engine* const parent = current.load(std::memory_order_acquire);
-    const Settings settings = parent != nullptr ? parent->settings_ : Settings{};
-    current.store(std::unique_ptr<Engine>(new Engine(settings)).release(), std::memory_order_release);
+    // The parent's engine stays as the fork found it; its lock may be held by a thread that is not here. A new one is
+    // made when it is needed.
+    if (const Engine* const parent = current.exchange(nullptr)) before_fork.store(parent);
+    TargetClaim::start_over_after_fork();
 }
 
 unsigned Engine::generation() noexcept { return fork_generation.load(std::memory_order_relaxed); }

@@ -30,15 +30,12 @@ public:
     /// The process's engine. It is never destroyed: threads must not outlive what they use.
     static Engine& instance();
 
-    /// Around a fork, in the thread that forks: afterwards in the parent and in the child.
-    static void prepare_fork();
-    static void end_fork();
+    /// Waits until no encoder is being opened. fork() itself waits for that too, by a handler of the C library's; a
+    /// caller that holds what others need lets go of it first, and waits here.
+    static void wait_before_fork();
 
-    /// In a forked child: starts over with an engine without threads or streams, with the same settings. The parent's
-    /// streams must not be touched there; generation() tells them apart.
-    static void start_over_after_fork();
-
-    /// Changes with every fork.
+    /// Changes with every fork: a forked child starts over with an engine without threads or streams, with the same
+    /// settings. The parent's streams must not be touched there; this tells them apart.
     static unsigned generation() noexcept;
 
     std::shared_ptr<Stream> open(StreamConfig config);
@@ -78,6 +75,8 @@ private:
     };
 
     explicit Engine(Settings settings);
+    static void guard_forks();
+    static void start_over_after_fork() noexcept;
     void schedule(const std::shared_ptr<Stream>& stream, bool at_once);
     void serve_line(std::unique_lock<std::mutex>& lock) noexcept;
     bool provide_worker() noexcept;

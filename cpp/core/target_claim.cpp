@@ -1,57 +1,62 @@
 #include "target_claim.hpp"
 
 #include <map>
-#include <memory>
 #include <utility>
 
 namespace gymreel {
-namespace {
 
-struct Name {
-    int num_claims = 0;
+/// Kept by the claims to it.
+struct TargetClaim::Name {
+    std::mutex taking;           // Held while a claim takes the name.
     std::uint64_t taken_by = 0;  // The highest number that has taken it.
 };
 
-struct Registry {
-    std::mutex lock;
-    std::map<std::filesystem::path, Name> names;  // Those that are claimed now.
-    std::uint64_t num_claims = 0;                 // That there ever were.
+struct TargetClaim::Registry {
+    std::mutex lock;  // Never held while a name is taken.
+    std::map<std::filesystem::path, std::weak_ptr<Name>> names;
+    std::uint64_t num_claims = 0;  // That there ever were.
 };
 
+std::atomic<TargetClaim::Registry*> TargetClaim::current_{nullptr};
+
 /// Leaked on purpose: streams end after everything static is gone.
-Registry& registry() {
-    static Registry* const instance = std::make_unique<Registry>().release();
-    return *instance;
+TargetClaim::Registry& TargetClaim::registry() {
+    Registry* known = current_.load(std::memory_order_acquire);
+    if (known != nullptr) return *known;
+    auto made = std::make_unique<Registry>();
+    if (current_.compare_exchange_strong(known, made.get(), std::memory_order_acq_rel)) return *made.release();
+    return *known;
 }
 
-}  // namespace
-
-std::mutex& TargetClaim::registry_lock() { return registry().lock; }
+void TargetClaim::start_over_after_fork() noexcept { current_.store(nullptr, std::memory_order_release); }
 
 TargetClaim::TargetClaim(std::filesystem::path target) : target_(std::move(target)) {
     if (target_.empty()) return;
-    const std::lock_guard lock(registry_lock());
-    ++registry().names[target_].num_claims;
-    number_ = ++registry().num_claims;
+    registry_ = &registry();
+    const std::lock_guard lock(registry_->lock);
+    std::weak_ptr<Name>& known = registry_->names[target_];
+    name_ = known.lock();
+    if (name_ == nullptr) known = name_ = std::make_shared<Name>();
+    number_ = ++registry_->num_claims;
 }
 
 TargetClaim::~TargetClaim() {
-    if (target_.empty()) return;
-    const std::lock_guard lock(registry_lock());
-    const auto name = registry().names.find(target_);
-    if (--name->second.num_claims == 0) registry().names.erase(name);
+    if (name_ == nullptr) return;
+    const std::lock_guard lock(registry_->lock);
+    name_.reset();
+    const auto name = registry_->names.find(target_);
+    if (name->second.expired()) registry_->names.erase(name);
 }
 
 bool TargetClaim::take_name(const std::function<void()>& take) const {
-    if (target_.empty()) {
+    if (name_ == nullptr) {
         take();
         return true;
     }
-    const std::lock_guard lock(registry_lock());
-    Name& name = registry().names.find(target_)->second;
-    if (name.taken_by > number_) return false;
+    const std::lock_guard lock(name_->taking);
+    if (name_->taken_by > number_) return false;
     take();
-    name.taken_by = number_;
+    name_->taken_by = number_;
     return true;
 }
 

@@ -426,7 +426,6 @@ def _finish_at_exit() -> None:
 def _forget_after_fork() -> None:
     """In a forked child: the parent's recordings are the parent's alone."""
     global _needs_finalizer  # noqa: PLW0603
-    _core.end_fork()
     _core.start_over_after_fork()
     _live.clear()
     _abandoned.clear()
@@ -451,7 +450,6 @@ def _complete_at_exit_of_child() -> None:
 atexit.register(_finish_at_exit)
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(
-        before=_core.prepare_fork,
-        after_in_parent=_core.end_fork,
+        before=_core.wait_before_fork,
         after_in_child=_forget_after_fork,
     )

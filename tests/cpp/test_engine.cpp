@@ -222,7 +222,6 @@ TEST_CASE("engine: a forked child starts over, and the parent goes on") {
     const pid_t child = fork();
     REQUIRE(child >= 0);
     if (child == 0) {
-        Engine::start_over_after_fork();
         Engine& own_engine = Engine::instance();
         const auto own = own_engine.open(config_of(folder / "child"));
         for (int i = 0; i < 10; ++i) own_engine.write_copy(own, GreyFrame(10 * i).view());
