@@ -13,6 +13,7 @@ import gymnasium as gym
 import numpy as np
 import pytest
 from environments import NumberedEnv, run_episodes
+from subprocesses import run_python
 from video_reader import names_in, numbers_in
 
 import gymreel
@@ -140,10 +141,14 @@ def test_an_episode_that_was_cut_short_is_there_once(tmp_path: Path, ending: str
         env.reset()
     env.close()
     env.close()
-    (episode,) = read_episodes(tmp_path / "v")
+    episode, *following = read_episodes(tmp_path / "v")
     assert (episode.length, episode.terminated, episode.truncated) == (2, False, False)
     assert episode.path == tmp_path / "v" / "rl-video-episode-0.mp4"
     assert numbers_in(episode.path) == [0, 1, 2]
+    # The one that only began has a video as well, and each video has a line.
+    assert [(other.index, other.length, other.path) for other in following] == [
+        (1, 0, tmp_path / "v" / "rl-video-episode-1.mp4")
+    ] * (ending == "reset")
 
 
 def test_steps_after_the_end_make_no_second_line(tmp_path: Path) -> None:
@@ -189,13 +194,16 @@ def test_it_is_off_by_a_flag(tmp_path: Path) -> None:
 def test_a_second_run_goes_on_and_takes_over_the_videos_of_the_same_name(tmp_path: Path) -> None:
     folder = tmp_path / "v"
     for length in (3, 5):
-        if folder.exists():
-            with pytest.warns(UserWarning, match="Overwriting"):
-                env = RecordVideo(NumberedEnv(length), folder)
-        else:
-            env = RecordVideo(NumberedEnv(length), folder)
-        run_episodes(env)
-        env.close()
+        script = f"""
+            import sys
+            from environments import NumberedEnv, run_episodes
+            from gymreel.wrappers import RecordVideo
+
+            env = RecordVideo(NumberedEnv({length}), sys.argv[1])
+            run_episodes(env)
+            env.close()
+        """
+        run_python(script, folder)
     first, second = read_episodes(folder)
     assert (first.length, first.path) == (3, None)
     assert (second.length, second.path) == (5, folder / "rl-video-episode-0.mp4")

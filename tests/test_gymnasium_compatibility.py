@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -222,9 +223,20 @@ def test_same_when_a_frame_is_no_array(tmp_path: Path, noted_clips: NotedClips) 
 def test_same_in_an_existing_folder(tmp_path: Path, noted_clips: NotedClips) -> None:
     for folder in ("theirs", "ours"):
         (tmp_path / folder).mkdir()
+    (tmp_path / "ours" / "rl-video-episode-0.mp4").write_bytes(b"of an earlier run")
+    os.utime(tmp_path / "ours" / "rl-video-episode-0.mp4", (1, 1))
     theirs, ours = check_same(tmp_path, noted_clips, episodes(2), {})
     for (message,) in (theirs, ours):
         assert "Overwriting existing videos" in message
+
+
+def test_an_empty_folder_is_warned_of_by_theirs_alone(
+    tmp_path: Path, noted_clips: NotedClips
+) -> None:
+    for folder in ("theirs", "ours"):
+        (tmp_path / folder).mkdir()
+    theirs, ours = check_same(tmp_path, noted_clips, episodes(2), {})
+    assert (len(theirs), ours) == (1, [])
 
 
 def test_frame_rate_comes_from_the_metadata(tmp_path: Path, noted_clips: NotedClips) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import weakref
 from fractions import Fraction
@@ -137,6 +138,8 @@ class TestWhatIsInTheFiles:
     def test_a_per_cent_sign_in_a_path_is_one(self, tmp_path: Path) -> None:
         folder = tmp_path / "100%s"
         folder.mkdir()
+        (folder / "50%d-episode-0.mp4").write_bytes(b"of an earlier run")
+        os.utime(folder / "50%d-episode-0.mp4", (1, 1))
         with pytest.warns(UserWarning, match="Overwriting existing videos at .*100%s"):
             env = RecordVideo(NumberedEnv(2), folder, name_prefix="50%d")
         run_episodes(env)

@@ -149,8 +149,7 @@ class TestFailures:
 
     def test_a_target_that_is_a_folder(self, folder: Path) -> None:
         (folder / SECOND).mkdir(parents=True)
-        with pytest.warns(UserWarning, match="Overwriting existing videos"):
-            env = RecordVideo(NumberedEnv(3), folder, always)
+        env = RecordVideo(NumberedEnv(3), folder, always)
         with pytest.warns(UserWarning, match=f"Recording stopped.*{SECOND}") as caught:
             run_episodes(env, 3)
         assert len(caught) == 1
@@ -160,8 +159,7 @@ class TestFailures:
 
     def test_a_target_that_is_a_folder_is_raised_if_asked_for(self, folder: Path) -> None:
         (folder / FIRST).mkdir(parents=True)
-        with pytest.warns(UserWarning, match="Overwriting existing videos"):
-            env = RecordVideo(NumberedEnv(3), folder, always, on_error="raise")
+        env = RecordVideo(NumberedEnv(3), folder, always, on_error="raise")
         with pytest.raises(OutputError, match=FIRST):
             env.reset()
         assert env.recording is False

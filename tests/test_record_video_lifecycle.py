@@ -183,8 +183,7 @@ class TestCopies:
         assert env.spec is not None
         spec = pickle.loads(pickle.dumps(env.spec))
         env.close()
-        with pytest.warns(UserWarning, match="Overwriting existing videos"):
-            twin = gym.make(spec)
+        twin = gym.make(spec)
         assert isinstance(twin, RecordVideo)
         assert twin.episode_trigger == every(2)
         run_episodes(twin, 3)

@@ -614,8 +614,7 @@ class TestRecordVideo:
     def test_records_beside_them(self, mp4: Path) -> None:
         partial = mp4.rename(mp4.with_name(".rl-video-episode-0.mp4.partial"))
         before = partial.read_bytes()
-        existing = pytest.warns(UserWarning, match="Overwriting existing videos")
-        with existing, pytest.warns(UserWarning, match=r"gymreel\.recover"):
+        with pytest.warns(UserWarning, match=r"gymreel\.recover"):
             env = RecordVideo(NumberedEnv(3), mp4.parent)
         env.reset()
         env.close()

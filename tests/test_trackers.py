@@ -64,7 +64,6 @@ class _Uncopyable(Tracker):
         return episode == 0
 
 
-@pytest.mark.filterwarnings("ignore:.*Overwriting existing videos:UserWarning")
 def test_what_is_told_of_videos_is_never_copied(tmp_path: Path) -> None:
     theirs = _Uncopyable()
     inner = gym.make("CartPole-v1", render_mode="rgb_array")

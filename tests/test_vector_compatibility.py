@@ -293,8 +293,7 @@ def test_the_constructors_arguments_are_kept(tmp_path: Path) -> None:
     parameters = inspect.signature(gymreel.wrappers.vector.RecordVideo).parameters
     assert set(kept) == set(parameters) - {"env"}
     envs.close()
-    with pytest.warns(UserWarning, match="Overwriting"):
-        twin = gymreel.wrappers.vector.RecordVideo(sync(3), **kept)
+    twin = gymreel.wrappers.vector.RecordVideo(sync(3), **kept)
     assert twin.step_trigger == at({3})
     twin.reset()
     twin.close()

@@ -252,8 +252,7 @@ class TestFrames:
         for on_error in ("warn", "raise"):
             folder = tmp_path / on_error
             (folder / "rl-video-env-1-episode-0.mp4").mkdir(parents=True)
-            with pytest.warns(UserWarning, match="Overwriting"):
-                envs = RecordVideo(sync(9, 9, 9), folder, layout="separate", on_error=on_error)
+            envs = RecordVideo(sync(9, 9, 9), folder, layout="separate", on_error=on_error)
             if on_error == "raise":
                 with pytest.raises(OutputError, match="env-1"):
                     envs.reset()
@@ -351,10 +350,7 @@ class TestEnvironmentsThatFail:
 def test_a_start_that_is_refused_costs_no_other_video_its_frame(tmp_path: Path, how: str) -> None:
     (tmp_path / "v" / f"rl-video-env-0-{how}-1.mp4").mkdir(parents=True)
     triggers: dict[str, Any] = {f"{how}_trigger": lambda number: number == 1}
-    with pytest.warns(UserWarning, match="Overwriting"):
-        envs = RecordVideo(
-            sync(1, 1), tmp_path / "v", layout="separate", on_error="raise", **triggers
-        )
+    envs = RecordVideo(sync(1, 1), tmp_path / "v", layout="separate", on_error="raise", **triggers)
     envs.reset()
     act(envs)
     with pytest.raises(OutputError, match=f"env-0-{how}-1"):
@@ -370,14 +366,13 @@ def test_a_grid_that_cannot_start_hides_no_step_from_the_trigger(
 ) -> None:
     (tmp_path / "v" / "rl-video-episode-1.mp4").mkdir(parents=True)
     asked: list[int] = []
-    with pytest.warns(UserWarning, match="Overwriting"):
-        envs = RecordVideo(
-            sync(1, 1, mode=mode),
-            tmp_path / "v",
-            on_error="raise",
-            episode_trigger=lambda episode: episode == 1,
-            step_trigger=lambda step: asked.append(step) or step in (0, 1),  # type: ignore[func-returns-value]
-        )
+    envs = RecordVideo(
+        sync(1, 1, mode=mode),
+        tmp_path / "v",
+        on_error="raise",
+        episode_trigger=lambda episode: episode == 1,
+        step_trigger=lambda step: asked.append(step) or step in (0, 1),  # type: ignore[func-returns-value]
+    )
     envs.reset()
     refused = 0
     for _ in range(3):

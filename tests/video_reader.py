@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from environments import read_number
 
+from gymreel._runs import MARKER_NAME
 from gymreel.episodes import LOG_NAME
 
 __all__ = [
@@ -60,8 +61,8 @@ def numbers_in(path: str | os.PathLike[str]) -> list[int]:
 
 
 def names_in(folder: str | os.PathLike[str]) -> list[str]:
-    """List everything in a folder, also what is hidden, but for the episode log."""
-    return sorted(name for name in os.listdir(folder) if name != LOG_NAME)
+    """List everything in a folder, also what is hidden, but for the log and the run's marker."""
+    return sorted(name for name in os.listdir(folder) if name not in (LOG_NAME, MARKER_NAME))
 
 
 def probe(path: str | os.PathLike[str]) -> dict[str, Any]:

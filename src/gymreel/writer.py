@@ -18,7 +18,10 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from gymreel import _core
+from gymreel import (
+    _core,
+    _runs,  # noqa: F401  # Imported first, so that what it does at exit comes last.
+)
 from gymreel._warnings import warn
 from gymreel.config import (
     DEFAULT_MAX_PENDING_BYTES,
@@ -297,6 +300,14 @@ class VideoWriter:
             encoder=self._config.encoder.name,
             is_superseded=is_superseded,
         )
+
+    def completion(self) -> Callable[[], bool]:
+        """Return a function that says whether the file is complete, or as complete as it gets.
+
+        It does not keep the writer from being dropped.
+        """
+        stream = self._stream
+        return lambda: stream.result() is not None
 
     def close(self) -> Recording:
         """Wait until the file is complete and return what is in it. Idempotent.

@@ -182,7 +182,7 @@ class RecordVideo(EpisodeRecording):
             try:
                 self.env.close()
             finally:
-                self._settle_videos(wait=True)
+                self._complete_videos()
 
     def _begin_totals(self, seed: int | None) -> None:
         super()._begin_totals(seed)

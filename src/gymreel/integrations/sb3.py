@@ -27,6 +27,7 @@ from gymreel.trackers import Tracker
 from gymreel.wrappers._episode_recording import EpisodeRecording
 from gymreel.wrappers._episode_totals import EpisodeTotals, add_reward
 from gymreel.wrappers.vector._arguments import check_aspect_ratio
+from gymreel.writer import VideoWriter
 
 try:
     # Not from the package: that may be half imported when gymreel.patch() brings this in.
@@ -167,7 +168,7 @@ class VecVideoRecorder(EpisodeRecording, VecEnvWrapper):
             on_saved=on_saved,
             episode_log=False,
             trackers=trackers,
-            warn_of_overwriting=False,
+            warns_of_overwriting=False,
         )
         self.video_length = video_length
         self.step_id = 0
@@ -176,6 +177,8 @@ class VecVideoRecorder(EpisodeRecording, VecEnvWrapper):
         if video_aspect_ratio is not None:
             self._aspect_ratio = check_aspect_ratio(video_aspect_ratio)
         self._num_columns = 0
+        self._begin = 0  # Steps before the clip.
+        self._replaced: Path | None = None  # The file of a clip that gives way to the next.
 
     def reset(self) -> Any:
         """Reset the environments; a clip may begin here.
@@ -240,7 +243,7 @@ class VecVideoRecorder(EpisodeRecording, VecEnvWrapper):
             try:
                 VecEnvWrapper.close(self)
             finally:
-                self._settle_videos(wait=True)
+                self._complete_videos()
 
     def _video_enabled(self) -> bool:
         return bool(self.record_video_trigger(self.step_id))
@@ -257,12 +260,25 @@ class VecVideoRecorder(EpisodeRecording, VecEnvWrapper):
     def _start_recording(self) -> None:
         """Begin a recording into :attr:`video_path`; one that is in progress ends first."""
         before = self._recorded_frames.writer
-        if before is not None and before.path == Path(self.video_path):
+        if before is not None and self._begin == self.step_id:
             # Two resets without a step between them, the user's and that of ``learn()``: the few
             # frames since the first give way to this clip, and nobody is told of them.
+            self._replaced = before.path
             self._stop_recording()
             self._unfinished.forget(before)
-        self.start_recording(self.video_name.removesuffix(self._suffix))
+        self._begin = self.step_id
+        try:
+            self.start_recording(self.video_name.removesuffix(self._suffix))
+        finally:
+            self._replaced = None
+        if self.recording:
+            self.video_path = str(self.recorded_frames.path)
+            self.video_name = os.path.relpath(self.video_path, self.video_folder)
+
+    def _make_writer(
+        self, video_name: str, episode: Episode, *, instead_of: Path | None = None
+    ) -> VideoWriter:
+        return super()._make_writer(video_name, episode, instead_of=instead_of or self._replaced)
 
     def _stop_recording(self) -> None:
         """End the recording; its file is completed in the background."""

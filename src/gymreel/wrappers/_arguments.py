@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Mapping
 from numbers import Real
 from pathlib import Path
@@ -22,6 +23,7 @@ __all__ = [
     "make_video_folder",
     "video_metadata",
     "video_path",
+    "warn_of_overwriting",
 ]
 
 
@@ -105,12 +107,11 @@ def video_path(folder: str, video_name: str, suffix: str) -> Path:
     return Path(path)
 
 
-def make_video_folder(folder: str, *, warn_of_overwriting: bool = True) -> None:
-    """Make the folder, or warn that it exists.
+def make_video_folder(folder: str) -> None:
+    """Make the folder, or warn of interrupted recordings in it.
 
     Args:
         folder: An absolute path.
-        warn_of_overwriting: Whether that is worth a warning; interrupted recordings in it are.
 
     Raises:
         OutputError: The folder cannot be made.
@@ -124,16 +125,42 @@ def make_video_folder(folder: str, *, warn_of_overwriting: bool = True) -> None:
                 f"{folder} holds {len(interrupted)} recording(s) that were interrupted ({names}"
                 f"{more}): gymreel.recover({folder!r}) makes videos of them.",
             )
-    if warn_of_overwriting and os.path.isdir(folder):
-        warn_in_recorder(
-            f"Overwriting existing videos at {folder}: the folder exists, and a video in it gives "
-            "way to a new one of the same name. Another `video_folder` keeps both.",
-        )
     try:
         os.makedirs(folder, exist_ok=True)
     except OSError as error:
         reason = error.strerror or str(error)
         raise OutputError(error.errno or 0, "make video_folder", reason, folder) from error
+
+
+def warn_of_overwriting(first: Path, start_ns: int) -> None:
+    """Warn if there are videos of an earlier run that those of a recorder may replace.
+
+    Args:
+        first: The path of the recorder's first video, ``PREFIX-episode-0.SUFFIX``.
+        start_ns: When the run began, see ``gymreel._runs``.
+    """
+    prefix = first.stem.removesuffix("-episode-0")
+    named = re.compile(f"{re.escape(prefix)}-(env|episode|step)-.*{re.escape(first.suffix)}")
+    try:
+        with os.scandir(first.parent) as entries:
+            example = next(
+                (
+                    entry.name
+                    for entry in entries
+                    if named.fullmatch(entry.name)
+                    and entry.is_file()
+                    and entry.stat(follow_symlinks=False).st_mtime_ns < start_ns
+                ),
+                None,
+            )
+    except OSError:  # What is wrong with the folder is said when something is recorded.
+        return
+    if example is not None:
+        warn_in_recorder(
+            f"Overwriting existing videos at {first.parent}: {example} and others of that prefix "
+            "are of an earlier run, and give way to new ones of the same names. Another "
+            "`video_folder` or `name_prefix` keeps both.",
+        )
 
 
 def video_metadata(video_name: str, episode: Episode) -> dict[str, str]:

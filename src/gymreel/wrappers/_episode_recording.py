@@ -40,9 +40,13 @@ class EpisodeRecording(VideoRecording):
         self._totals = EpisodeTotals(self.episode_id, seed)
 
     def _tell_episode(self) -> None:
-        """Tell of the current episode, which ends here, once."""
+        """Tell of the current episode, which ends here, once.
+
+        One without a step is told of if there is a video of it: each video has its line in the log.
+        """
         totals = self._totals
-        if not totals.is_told and totals.length > 0 and self._reports.wants_episodes:
+        has_begun = totals.length > 0 or (totals.index >= 0 and len(self._recorded_frames) > 0)
+        if has_begun and not totals.is_told and self._reports.wants_episodes:
             totals.is_told = True
             self._reports.ended([self._current_episode()])
 

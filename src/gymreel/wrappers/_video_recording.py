@@ -9,6 +9,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, Literal
 
+from gymreel._runs import RunMember
 from gymreel._warnings import warn_in_recorder
 from gymreel.config import WriterConfig
 from gymreel.episodes import Episode
@@ -21,6 +22,7 @@ from gymreel.wrappers._arguments import (
     make_video_folder,
     video_metadata,
     video_path,
+    warn_of_overwriting,
 )
 from gymreel.wrappers._episode_reports import EpisodeReports
 from gymreel.wrappers._recorded_frames import RecordedFrames
@@ -60,7 +62,7 @@ class VideoRecording:
         episode_trigger: Callable[[int], bool] | None = None,
         step_trigger: Callable[[int], bool] | None = None,
         gc_trigger: Callable[[int], bool] | None = None,
-        warn_of_overwriting: bool = True,
+        warns_of_overwriting: bool = True,
         **writer_arguments: Any,
     ) -> None:
         """Check and keep the arguments, and make the folder.
@@ -108,10 +110,15 @@ class VideoRecording:
             trackers=trackers,
         )
         self._unfinished = UnfinishedVideos(self._reports)
+        self._run = RunMember()
+        self._has_warned_of_name = False
         self._environment = self._name_environment(env)
 
-        video_path(self.video_folder, f"{name_prefix}-episode-0", suffix)
-        make_video_folder(self.video_folder, warn_of_overwriting=warn_of_overwriting)
+        first = video_path(self.video_folder, f"{name_prefix}-episode-0", suffix)
+        make_video_folder(self.video_folder)
+        start_ns = self._run.join(first.parent)
+        if warns_of_overwriting:
+            warn_of_overwriting(first, start_ns)
 
     def _name_environment(self, env: Any) -> str:
         """Say what is recorded; subclasses override this for environments without a spec."""
@@ -162,6 +169,7 @@ class VideoRecording:
         self._video_name = video_name
         try:
             writer = self._make_writer(video_name, self._current_episode())
+            self._video_name = _name_of(writer.path, self.video_folder, self._suffix)
             self._recorded_frames = RecordedFrames(writer)
         except GymreelError as error:
             self._fail_recording(error)
@@ -201,13 +209,35 @@ class VideoRecording:
         if self.recording and self._recorded_frames.num_frames > self.video_length:
             self.stop_recording()
 
-    def _make_writer(self, video_name: str, episode: Episode) -> VideoWriter:
-        writer = VideoWriter.from_config(
-            video_path(self.video_folder, video_name, self._suffix),
-            self._config,
-            video_metadata(video_name, episode),
-        )
+    def _make_writer(
+        self, video_name: str, episode: Episode, *, instead_of: Path | None = None
+    ) -> VideoWriter:
+        """Open a file of that name, or of the next that no other recording of the run has.
+
+        Args:
+            video_name: The file's name without folder and suffix.
+            episode: The one that is recorded.
+            instead_of: The file of another recording of this recorder's that gives way to this.
+        """
+        wanted = video_path(self.video_folder, video_name, self._suffix)
+        claim = self._run.claim(wanted, instead_of=instead_of)
+        try:
+            name = _name_of(claim.path, self.video_folder, self._suffix)
+            writer = VideoWriter.from_config(
+                claim.path, self._config, video_metadata(name, episode)
+            )
+        except BaseException:
+            claim.release()
+            raise
+        claim.hold(writer.completion())
         self._unfinished.add(writer)
+        if claim.path != wanted and not self._has_warned_of_name:
+            self._has_warned_of_name = True
+            warn_in_recorder(
+                f"{wanted} is another recording's of this run, so this one is {claim.path.name}, "
+                "and likewise from now on. Several recorders in one folder need names of their "
+                "own: RecordVideo(…, name_prefix=…)."
+            )
         return writer
 
     def _end_recording(self) -> None:
@@ -239,6 +269,13 @@ class VideoRecording:
         """Say what became of the videos that have completed since the last call."""
         self._unfinished.report(wait=wait, on_error=self.on_error, announce=not self.disable_logger)
 
+    def _complete_videos(self) -> None:
+        """Wait until all videos are complete, say what became of them, and leave the run."""
+        try:
+            self._settle_videos(wait=True)
+        finally:
+            self._run.leave()
+
     def _video_of_recording(self) -> Path | None:
         """Give the file that the recording in progress will be."""
         writer = self._recorded_frames.writer
@@ -252,7 +289,13 @@ class VideoRecording:
             "_video_name": None,
             "_recorded_frames": RecordedFrames(),
             "_unfinished": UnfinishedVideos(self._reports),
+            "_run": RunMember(),
         }
 
     def __del__(self) -> None:
         """Do nothing: dropped writers complete their files. Gymnasium's wrapper has the method."""
+
+
+def _name_of(path: Path, folder: str, suffix: str) -> str:
+    """Return the name of a video without its folder and suffix."""
+    return os.path.relpath(path, folder).removesuffix(suffix)

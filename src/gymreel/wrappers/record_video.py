@@ -233,7 +233,7 @@ class RecordVideo(
             try:
                 super().close()
             finally:
-                self._settle_videos(wait=True)
+                self._complete_videos()
 
     def _capture_frame(self) -> None:
         """Render a frame into the video; subclasses override this to record something else."""

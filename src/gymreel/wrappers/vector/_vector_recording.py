@@ -71,7 +71,11 @@ class VectorRecording(VideoRecording):
         wants_episodes = self._reports.wants_episodes
         for i in ended.tolist():
             path = self._path_of(i)
-            is_told = wants_episodes and self._episodes.lengths[i] > 0
+            # One without a step if there is a video of it: each video has its line in the log.
+            has_begun = self._episodes.lengths[i] > 0 or (
+                path is not None and self._episodes.index[i] >= 0
+            )
+            is_told = wants_episodes and has_begun
             if not (is_told or path is not None or self.step_trigger):
                 continue
             self._final[i] = episode = self._episode_now(i, info_of(infos, i), path)

@@ -308,7 +308,7 @@ class RecordVideo(
             episodes.lengths[:] = 0  # They have been told of.
             try:
                 # First: closing never comes back where a worker process has died.
-                self._settle_videos(wait=True)
+                self._complete_videos()
             finally:
                 super().close(**kwargs)
 
