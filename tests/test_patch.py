@@ -87,6 +87,61 @@ def test_names_that_were_imported_before(monkeypatch: pytest.MonkeyPatch) -> Non
     assert module.changed is int  # Not what unpatch() has to undo.
 
 
+def test_modules_that_wait_to_be_used_are_not_loaded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "lazy_one.py").write_text(
+        "from gymnasium.wrappers import RecordVideo\nRecorder = RecordVideo\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    spec = importlib.util.find_spec("lazy_one")
+    assert spec is not None
+    assert spec.loader is not None
+    spec.loader = importlib.util.LazyLoader(spec.loader)
+    lazy = importlib.util.module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, "lazy_one", lazy)
+    spec.loader.exec_module(lazy)
+
+    class Namespace(types.ModuleType):
+        """Loads all that it has when it is asked for its namespace, as some packages' do."""
+
+        @property
+        def __dict__(self) -> dict[str, object]:  # type: ignore[override]
+            raise AssertionError("asked for its namespace")
+
+    monkeypatch.setitem(sys.modules, "lazy_other", Namespace("lazy_other"))
+    gymreel.patch()
+    try:
+        assert type(lazy) is not types.ModuleType  # As it is until it is used.
+        assert lazy.Recorder is gymreel.wrappers.RecordVideo
+    finally:
+        gymreel.unpatch()
+
+
+def test_a_recorder_that_is_loaded_lazily_is_patched_when_it_is_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = """
+        import importlib.util, sys
+        import gymreel
+        from gymreel._startup.gymreel_after_import import AfterImport
+        seen = []
+        AfterImport({"colorsys": seen.append}).install()
+        spec = importlib.util.find_spec("colorsys")
+        assert "rgb_to_hsv" in spec.loader.get_source("colorsys")
+        spec.loader = importlib.util.LazyLoader(spec.loader)
+        module = importlib.util.module_from_spec(spec)
+        sys.modules["colorsys"] = module
+        spec.loader.exec_module(module)
+        assert seen == []
+        module.rgb_to_hsv
+        assert seen == [module]
+        assert module.__loader__ is module.__spec__.loader
+        assert type(module.__loader__).__name__ == "SourceFileLoader"
+        """
+    run_python(script, tmp_path)
+
+
 @pytest.mark.usefixtures("patched")
 def test_gymnasiums_arguments_and_checks_work(tmp_path: Path) -> None:
     env = gym.wrappers.RecordVideo(

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
-import importlib.abc
-import importlib.machinery
+import os
+import re
 import sys
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
-from gymreel.errors import GymreelWarning
+from gymreel._startup.gymreel_after_import import AfterImport
+from gymreel.errors import GymreelWarning, MissingPackageError
 
 __all__ = ["patch", "unpatch"]
 
@@ -23,7 +25,14 @@ _OURS = {
 }
 """Where Gymnasium defines its recorders, and which modules have ours under the same names."""
 
+_OLDEST_GYMNASIUM = (1, 1)
+
 _SB3 = "stable_baselines3.common.vec_env.vec_video_recorder"
+
+_WANDB = "wandb.integration.gym"
+
+_STARTUP = os.path.join(os.path.dirname(os.path.abspath(__file__)), "_startup")
+"""What the Python programs that this one starts read at their start, see there."""
 
 _PATCHED = ("gymnasium", "stable_baselines3")
 
@@ -36,7 +45,7 @@ _patches: list[tuple[Any, str, Any, Any]] = []
 _MISSING = object()
 
 
-def patch() -> Callable[[], None]:
+def patch(*, children: bool = False) -> Callable[[], None]:
     """Put gymreel's recorders in the place of Gymnasium's and Stable-Baselines3's.
 
     From then on ``gymnasium.wrappers.RecordVideo`` and ``RecordEpisodeStatistics``, those of
@@ -47,28 +56,41 @@ def patch() -> Callable[[], None]:
 
     Processes that ``multiprocessing`` starts from then on are patched as well, whichever way it
     starts them: those of ``AsyncVectorEnv`` and ``SubprocVecEnv``, for example. Out of reach are
-    processes that something else starts, classes held elsewhere than in a module's names, such as
-    in a list or as a base class, and environments that exist already.
+    classes held elsewhere than in a module's names, such as in a list or as a base class, and
+    environments that exist already.
+
+    Args:
+        children: Whether to patch the Python programs that this one starts as well, and those that
+            they start: with ``subprocess``, or as the workers of a local Ray. They are patched when
+            they import Gymnasium. It takes two variables of ``os.environ``, ``GYMREEL_PATCH=1`` and
+            a folder of gymreel's in front of ``PYTHONPATH``; a program that is started without
+            them, or with the options ``-E``, ``-I`` or ``-S``, stays as it is, and so does one with
+            ``GYMREEL_PATCH=0``.
 
     Returns:
         :func:`unpatch`.
+
+    Raises:
+        MissingPackageError: Gymnasium is not installed, or older than 1.1.
     """
+    _check_gymnasium()
     for (module_name, name), ours in _OURS.items():
         try:
-            module = importlib.import_module(module_name)
-            original = getattr(module, name)
-        except (ImportError, AttributeError):  # An older Gymnasium without it.
+            original = getattr(importlib.import_module(module_name), name)
+        except (ImportError, AttributeError) as error:  # A Gymnasium of the future, perhaps.
+            _warn(f"Gymnasium's {module_name}.{name} stays as it is: {error}")
             continue
-        replacement = getattr(importlib.import_module(ours), name)
-        _replace_everywhere(original, replacement)
-    sb3 = sys.modules.get(_SB3)
-    if sb3 is not None:
-        _patch_sb3(sb3)
-    elif _hook not in sys.meta_path:
-        sys.meta_path.insert(0, _hook)
+        _replace_everywhere(original, getattr(importlib.import_module(ours), name))
+    for name, patch_module in _LATER.items():
+        module = sys.modules.get(name)
+        if module is not None:
+            patch_module(module)
+    _hook.install()
     spawn: Any = importlib.import_module("multiprocessing.spawn")
     if not any(owner is spawn for owner, *_ in _patches):
         _set(spawn, "get_preparation_data", _preparing_to_patch(spawn.get_preparation_data))
+    if children:
+        _reach_children()
     return unpatch
 
 
@@ -77,8 +99,7 @@ def unpatch() -> None:
 
     What others have imported from the patched modules meanwhile stays gymreel's.
     """
-    if _hook in sys.meta_path:
-        sys.meta_path.remove(_hook)
+    _hook.remove()
     for original, replacement in _classes:
         for name, module in list(sys.modules.items()):
             if name.partition(".")[0] in _PATCHED:
@@ -87,12 +108,73 @@ def unpatch() -> None:
     _classes.clear()
     while _patches:
         owner, name, before, now = _patches.pop()
-        if vars(owner).get(name) is not now:
+        if _namespace(owner).get(name) is not now:
             continue  # Somebody else has put something there since.
         if before is _MISSING:
             delattr(owner, name)
         else:
             setattr(owner, name, before)
+    _leave_children()
+
+
+def _check_gymnasium() -> None:
+    """Refuse a Gymnasium whose recorders gymreel's cannot stand in for.
+
+    Raises:
+        MissingPackageError: It is not installed, or too old.
+    """
+    oldest = ".".join(map(str, _OLDEST_GYMNASIUM))
+    remedy = f"pip install 'gymnasium>={oldest}'"
+    try:
+        gymnasium = importlib.import_module("gymnasium")
+    except ImportError as error:
+        raise MissingPackageError(
+            f"there are no recorders to replace, gymnasium cannot be imported ({error}): {remedy}"
+        ) from error
+    version = str(getattr(gymnasium, "__version__", ""))
+    numbers = re.match(r"(\d+)\.(\d+)", version)
+    if numbers and (int(numbers[1]), int(numbers[2])) < _OLDEST_GYMNASIUM:
+        raise MissingPackageError(
+            f"gymreel's recorders work with Gymnasium {oldest} and later and cannot replace those "
+            f"of Gymnasium {version}: {remedy}"
+        )
+
+
+_children: dict[str, str | None] = {}
+"""The value that GYMREEL_PATCH had before the programs that are started were to be patched."""
+
+
+def _reach_children() -> None:
+    """Have the Python programs that are started from now on patch themselves."""
+    if not _children:
+        _children["GYMREEL_PATCH"] = os.environ.get("GYMREEL_PATCH")
+    os.environ["GYMREEL_PATCH"] = "1"
+    # An empty entry would be the current folder, so there must be none for an empty variable.
+    rest = [path for path in _python_path() if path != _STARTUP]
+    os.environ["PYTHONPATH"] = os.pathsep.join([_STARTUP, *rest])
+
+
+def _leave_children() -> None:
+    """Undo :func:`_reach_children`, and leave what others have made of the variables meanwhile."""
+    for name, value in _children.items():
+        if os.environ.get(name) != "1":
+            continue
+        if value is None:
+            del os.environ[name]
+        else:
+            os.environ[name] = value
+    if _children and _STARTUP in _python_path():
+        rest = [path for path in _python_path() if path != _STARTUP]
+        if rest:
+            os.environ["PYTHONPATH"] = os.pathsep.join(rest)
+        else:
+            del os.environ["PYTHONPATH"]
+    _children.clear()
+
+
+def _python_path() -> list[str]:
+    paths = os.environ.get("PYTHONPATH", "")
+    return paths.split(os.pathsep) if paths else []
 
 
 _PATCH_CHILD = """
@@ -151,11 +233,21 @@ def _names_of(module: object, value: object) -> list[str]:
     """Return the names that a module has for an object."""
     if not isinstance(module, ModuleType):  # Some put other things into sys.modules.
         return []
-    return [name for name, entry in list(vars(module).items()) if entry is value]
+    return [name for name, entry in list(_namespace(module).items()) if entry is value]
 
 
-def _set(owner: Any, name: str, value: Any) -> None:
-    _patches.append((owner, name, vars(owner).get(name, _MISSING), value))
+def _namespace(module: ModuleType) -> dict[str, Any]:
+    """Return what a module holds, without loading one that waits to be used for the first time."""
+    namespace: dict[str, Any] = _DICT_OF_MODULES.__get__(module)
+    return namespace
+
+
+_DICT_OF_MODULES: Any = vars(ModuleType)["__dict__"]
+"""Gets at it past what classes of lazy modules do at each access to an attribute."""
+
+
+def _set(owner: ModuleType, name: str, value: Any) -> None:
+    _patches.append((owner, name, _namespace(owner).get(name, _MISSING), value))
     setattr(owner, name, value)
 
 
@@ -164,55 +256,43 @@ def _patch_sb3(module: ModuleType) -> None:
     try:
         ours = importlib.import_module("gymreel.integrations.sb3").VecVideoRecorder
     except ImportError as error:
-        warnings.warn(
-            f"Stable-Baselines3's VecVideoRecorder stays as it is: {error}",
-            GymreelWarning,
-            stacklevel=2,
-        )
+        _warn(f"Stable-Baselines3's VecVideoRecorder stays as it is: {error}")
         return
     _replace_everywhere(module.VecVideoRecorder, ours)
 
 
-class _PatchingLoader(importlib.abc.Loader):
-    """Loads a module as its own loader does, and patches it."""
+def _patch_wandb(module: ModuleType) -> None:
+    """Keep W&B from changing gymreel's recorder, which logs to a run that monitors by itself.
 
-    def __init__(self, loader: importlib.abc.Loader) -> None:
-        self._loader = loader
+    What ``wandb.init(monitor_gym=True)`` would give the class closes each environment again when it
+    is dropped, and as late as when the interpreter has nothing left to close it with.
+    """
+    monitor = module.monitor
+    if any(owner is module for owner, *_ in _patches):
+        return
 
-    def create_module(self, spec: importlib.machinery.ModuleSpec) -> ModuleType | None:
-        return self._loader.create_module(spec)
+    @functools.wraps(monitor)
+    def monitor_and_restore() -> None:
+        recorder = importlib.import_module("gymnasium.wrappers").RecordVideo
+        is_ours = any(recorder is replacement for _, replacement in _classes)
+        before = dict(vars(recorder))
+        try:
+            monitor()
+        finally:
+            for name, value in list(vars(recorder).items()) if is_ours else []:
+                if name not in before:
+                    delattr(recorder, name)
+                elif value is not before[name]:
+                    setattr(recorder, name, before[name])
 
-    def exec_module(self, module: ModuleType) -> None:
-        # The module must not tell who has loaded it: others ask its loader for its source.
-        module.__loader__ = self._loader
-        assert module.__spec__ is not None
-        module.__spec__.loader = self._loader
-        self._loader.exec_module(module)
-        _patch_sb3(module)
-
-
-class _Hook(importlib.abc.MetaPathFinder):
-    """Is asked for each import, and lets all pass but the one that it waits for."""
-
-    def find_spec(
-        self,
-        fullname: str,
-        path: Sequence[str] | None,
-        target: ModuleType | None = None,
-    ) -> importlib.machinery.ModuleSpec | None:
-        if fullname != _SB3:
-            return None
-        for finder in list(sys.meta_path):
-            # Before Python 3.12 there may be finders that have another method instead.
-            find_spec = getattr(finder, "find_spec", None)
-            if finder is self or find_spec is None:
-                continue
-            spec: importlib.machinery.ModuleSpec | None = find_spec(fullname, path, target)
-            if spec is not None:
-                if spec.loader is not None:
-                    spec.loader = _PatchingLoader(spec.loader)
-                return spec
-        return None
+    _set(module, "monitor", monitor_and_restore)
 
 
-_hook = _Hook()
+def _warn(message: str) -> None:
+    warnings.warn(message, GymreelWarning, stacklevel=3)
+
+
+_LATER: dict[str, Callable[[ModuleType], None]] = {_SB3: _patch_sb3, _WANDB: _patch_wandb}
+"""What is patched when it is imported, and how: importing it here would take long."""
+
+_hook = AfterImport(_LATER)

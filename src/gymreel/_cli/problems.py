@@ -16,6 +16,7 @@ _SETTINGS = {
     "GYMREEL_DEBUG",
     "GYMREEL_MAX_PENDING_BYTES",
     "GYMREEL_NUM_THREADS",
+    "GYMREEL_PATCH",
     "GYMREEL_PRIORITY",
 }
 # Those of the build, the tests and the benchmarks.

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from types import ModuleType, TracebackType
 from typing import Any
 
+from gymreel.errors import MissingPackageError
 from gymreel.patching import patch
 
 __all__ = ["add_parser", "split"]
@@ -27,8 +28,16 @@ def add_parser(commands: Any) -> None:
         "run",
         help="run a script, with gymreel's recorders in the place of Gymnasium's",
         description="Runs a script or module as python does, with gymreel's recorders in the place "
-        "of those of Gymnasium and Stable-Baselines3, see gymreel.patch().",
-        usage="python -m gymreel run [-h] (SCRIPT | -m MODULE) [ARGUMENT ...]",
+        "of those of Gymnasium and Stable-Baselines3, see gymreel.patch(), there and in the Python "
+        "programs that it starts.",
+        usage="python -m gymreel run [-h] [--no-children] (SCRIPT | -m MODULE) [ARGUMENT ...]",
+    )
+    parser.add_argument(
+        "--no-children",
+        dest="children",
+        action="store_false",
+        help="leave the Python programs that the script starts as they are, but for the processes "
+        "of multiprocessing",
     )
     parser.add_argument("-m", dest="module", metavar="MODULE", help="a module to run as a script")
     parser.add_argument("script", nargs="?", metavar="SCRIPT", help="a file, or a folder or zip")
@@ -39,7 +48,10 @@ def split(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
     """Separate the program's own arguments from those of the script that it is to run."""
     if list(arguments[:1]) != ["run"]:
         return list(arguments), []
-    end = 3 if list(arguments[1:2]) == ["-m"] else 2
+    end = 1
+    while list(arguments[end : end + 1]) == ["--no-children"]:
+        end += 1
+    end += 2 if list(arguments[end : end + 1]) == ["-m"] else 1
     return list(arguments[:end]), list(arguments[end:])
 
 
@@ -48,7 +60,7 @@ def _run(arguments: argparse.Namespace) -> int:
         arguments.parser.error("a script is needed, or -m and a module")
     _hide_own_frames()
     if arguments.module is not None:
-        patch()
+        _patch(arguments)
         sys.argv = [arguments.module, *arguments.rest]
         # Where ``python -m`` looks first, and has put it already: the current folder.
         runpy.run_module(arguments.module, run_name="__main__", alter_sys=True)
@@ -56,7 +68,7 @@ def _run(arguments: argparse.Namespace) -> int:
     script = arguments.script
     if not os.path.exists(script):
         arguments.parser.error(f"can't open file {os.path.abspath(script)!r}: no such file")
-    patch()
+    _patch(arguments)
     sys.argv = [script, *arguments.rest]
     # With -P, neither python nor this looks for modules beside the script.
     has_folder = not getattr(sys.flags, "safe_path", False)
@@ -69,6 +81,15 @@ def _run(arguments: argparse.Namespace) -> int:
             del sys.path[0]  # runpy puts the folder or archive there.
         runpy.run_path(script, run_name="__main__")
     return 0
+
+
+def _patch(arguments: argparse.Namespace) -> None:
+    try:
+        patch(children=arguments.children)
+    except MissingPackageError as error:
+        arguments.parser.error(str(error))
+    if not arguments.children and "GYMREEL_PATCH" in os.environ:
+        os.environ["GYMREEL_PATCH"] = "0"  # It came from a program that reaches its children.
 
 
 def _run_file(script: str) -> None:

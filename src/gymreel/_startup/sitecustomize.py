@@ -1,0 +1,26 @@
+"""Read by any Python, of any version, at its start: gets the recorders patched if they are used.
+
+Python 2 reads this too, so the syntax is what all of them understand.
+"""
+
+import os
+import sys
+
+_folder = os.path.dirname(os.path.abspath(__file__))
+
+if os.environ.get("GYMREEL_PATCH") == "1" and sys.version_info >= (3, 8):
+    import gymreel_patches_later
+
+    gymreel_patches_later.install()
+
+# The program sees the path, and the customisation, that it would have without this one.
+sys.path[:] = [path for path in sys.path if os.path.abspath(path) != _folder]
+_this = sys.modules.pop("sitecustomize", None)
+try:
+    import sitecustomize  # noqa: F401
+except ImportError as error:
+    if getattr(error, "name", None) not in ("sitecustomize", None):
+        raise
+finally:
+    if _this is not None:
+        sys.modules.setdefault("sitecustomize", _this)
