@@ -27,6 +27,9 @@ from gymreel.grid import Grid, arrange, cell_size
         (5, 100, 100, 100, (5, 1)),
         (5, 100, 100, 0.01, (1, 5)),
         (6, 600, 400, 1, (2, 3)),
+        (16, 160, 210, 1, (4, 4)),  # Breakout: 5 x 4 would be nearer, and four cells empty.
+        (6, 100, 100, 1, (3, 2)),  # Just half as wide again.
+        (8, 100, 100, 1, (3, 3)),  # 4 x 2 would be twice as wide.
     ],
 )
 def test_the_grid_comes_nearest_to_the_wanted_shape(
@@ -41,7 +44,7 @@ def test_the_grid_comes_nearest_to_the_wanted_shape(
     height=st.integers(1, 2000),
     aspect_ratio=st.floats(0.01, 100),
 )
-def test_no_other_grid_is_nearer_and_no_row_or_column_is_empty(
+def test_no_row_is_empty_and_a_nearer_grid_gives_way_only_to_one_that_is_full(
     num_tiles: int, width: int, height: int, aspect_ratio: float
 ) -> None:
     num_columns, num_rows = arrange(num_tiles, width, height, aspect_ratio)
@@ -53,7 +56,21 @@ def test_no_other_grid_is_nearer_and_no_row_or_column_is_empty(
         ratio = columns * (width + width % 2) / (rows * (height + height % 2))
         return abs(math.log(ratio / aspect_ratio))
 
-    assert distance(num_columns) <= min(map(distance, range(1, num_tiles + 1))) + 1e-8
+    full = [columns for columns in range(1, num_tiles + 1) if num_tiles % columns == 0]
+    close = [columns for columns in full if distance(columns) <= math.log(1.5) - 1e-8]
+    candidates = close if num_tiles % num_columns == 0 and close else range(1, num_tiles + 1)
+    assert distance(num_columns) <= min(map(distance, candidates)) + 1e-8
+
+
+@pytest.mark.parametrize("num_tiles", range(1, 65))
+def test_none_has_empty_cells_where_one_without_comes_close(num_tiles: int) -> None:
+    for width, height in ((160, 210), (600, 400), (84, 84), (480, 480), (64, 48)):
+        for aspect_ratio in (1, 16 / 9, 4 / 3, 9 / 16, width / height):
+            columns, rows = arrange(num_tiles, width, height, aspect_ratio)
+            full = [c for c in range(1, num_tiles + 1) if num_tiles % c == 0]
+            shapes = [c * width / (num_tiles // c * height) / aspect_ratio for c in full]
+            if any(1 / 1.49 < shape < 1.49 for shape in shapes):
+                assert columns * rows == num_tiles, (width, height, aspect_ratio)
 
 
 @given(num_tiles=st.integers(1, 100), num_columns=st.integers(1, 12))

@@ -23,6 +23,7 @@ from vector_environments import (
     MODES,
     NativeEnv,
     act,
+    check_episodes,
     numbers_by_cell,
     numbers_by_file,
     play,
@@ -31,7 +32,7 @@ from vector_environments import (
 from video_reader import names_in
 
 from gymreel import ConfigError, FrameError, GymreelError, OutputError, read_episodes
-from gymreel.triggers import always
+from gymreel.triggers import always, never
 from gymreel.wrappers.vector import RecordVideo
 
 
@@ -401,6 +402,49 @@ def test_environments_render_no_last_frames_for_a_recorder_that_is_gone(tmp_path
     for _ in range(4):
         act(base)
     assert rendered == []
+
+
+@pytest.mark.parametrize("how", ["close", "drop"])
+def test_a_thousand_recorders_of_one_vector_environment(tmp_path: Path, how: str) -> None:
+    base = sync(2, 3, mode=AutoresetMode.SAME_STEP)
+    before = list(base.envs)
+    envs: Any = None
+    for _ in range(1000):
+        envs = RecordVideo(base, tmp_path / "v", episode_trigger=never, episode_log=False)
+        if how == "close":
+            envs._terminal.detach()  # As close() does, which closes the environments too.
+    del envs
+    assert base.envs == before
+    envs = RecordVideo(base, tmp_path / "w", episode_trigger=always, layout="separate")
+    envs.reset()
+    for _ in range(3):
+        act(envs)
+    envs.close()
+    assert base.envs == before
+    assert check_episodes(tmp_path / "w", range(2)) == 4
+
+
+def test_recorders_of_one_vector_environment_let_go_one_by_one(tmp_path: Path) -> None:
+    base = sync(2, 3, mode=AutoresetMode.SAME_STEP)
+    before = list(base.envs)
+    outer = RecordVideo(
+        RecordVideo(base, tmp_path / "inner", episode_trigger=always, layout="separate"),
+        tmp_path / "outer",
+        envs=[1],
+    )
+    base.envs[0] = gym.wrappers.OrderEnforcing(base.envs[0])
+    outer.reset()
+    for _ in range(6):
+        act(outer)
+    outer.close()
+    assert [env.unwrapped for env in base.envs] == before
+    assert isinstance(base.envs[0], gym.wrappers.OrderEnforcing)
+    assert base.envs[0].env is before[0]
+    assert base.envs[1] is before[1]
+    check_episodes(tmp_path / "inner", range(2))
+    assert [
+        cells[0] for cells in numbers_by_cell(tmp_path / "outer" / "rl-video-episode-0.mp4")
+    ] == [0, 1, 2, 3]
 
 
 @pytest.mark.parametrize("seed", ["abc", [1], [1.5, None, 3], {"a": 1}, object()])

@@ -14,6 +14,8 @@ from gymreel.errors import ConfigError
 __all__ = ["Grid", "arrange", "cell_size", "check_count"]
 
 _LARGEST = 2**31 - 1
+_CLOSE = round(math.log(1.5), 9)
+"""How far a shape may be from the wanted one, as a logarithm, for the sake of no empty cell."""
 
 
 @dataclass(frozen=True)
@@ -67,10 +69,12 @@ class Grid:
 def arrange(
     num_tiles: int, tile_width: int, tile_height: int, aspect_ratio: float
 ) -> tuple[int, int]:
-    """Choose the grid whose picture comes nearest to a wanted shape.
+    """Choose the grid whose picture comes near to a wanted shape, without empty cells if it can.
 
-    Any number of tiles will do; no row and no column is empty. Of grids that are equally near, the
-    one with fewer empty cells is taken, and the wider one of those.
+    Any number of tiles will do; no row and no column is empty. Of the grids without empty cells the
+    one nearest to the wanted shape is taken, if its picture is not more than half as wide again, or
+    as high, as wanted. Otherwise it is the nearest of all; of those that are equally near the one
+    with fewer empty cells, and of these the wider one.
 
     Args:
         num_tiles: How many.
@@ -95,13 +99,15 @@ def arrange(
         raise ConfigError(f"aspect_ratio={aspect_ratio!r} must be a finite number above 0")
     cell_width, cell_height = cell_size([(tile_height, tile_width)])
 
-    def distance(num_columns: int) -> tuple[float, int, int]:
+    def rank(num_columns: int) -> tuple[bool, float, int, int]:
         num_rows = -(-num_tiles // num_columns)
+        num_empty = num_rows * num_columns - num_tiles
         ratio = math.log(num_columns * cell_width) - math.log(num_rows * cell_height)
         # Rounded: one grid must not win over its mirror image by the last bit of a logarithm.
-        return (round(abs(ratio - wanted), 9), num_rows * num_columns - num_tiles, -num_columns)
+        distance = round(abs(ratio - wanted), 9)
+        return (num_empty > 0 or distance > _CLOSE, distance, num_empty, -num_columns)
 
-    num_columns = min(range(1, num_tiles + 1), key=distance)
+    num_columns = min(range(1, num_tiles + 1), key=rank)
     return num_columns, -(-num_tiles // num_columns)
 
 

@@ -20,21 +20,48 @@ class TerminalFrames:
     """Finds the terminal frame of an environment that was reset within the step.
 
     A ``SyncVectorEnv`` has its environments at hand, so each gets a wrapper that renders when an
-    episode ends while this wants it. Others tell it in ``infos``, see ``KeepTerminalFrame``.
+    episode ends while somebody wants it; one, however many recorders there are. Others tell it in
+    ``infos``, see ``KeepTerminalFrame``.
     """
 
     def __init__(self, env: VectorEnv[Any, Any, Any], environments: Collection[int]) -> None:
         """Look at how the environments can be reached that will be recorded."""
         self._wanted = _Wanted()
         self._has_warned = False
-        self._hooks: dict[int, _Hook] = {}
         vector = env.unwrapped
-        if isinstance(vector, SyncVectorEnv):
-            self._hooks = {i: _Hook(vector.envs[i], i, self._wanted) for i in environments}
-            vector.envs = [self._hooks.get(i, single) for i, single in enumerate(vector.envs)]
+        self._vector = vector if isinstance(vector, SyncVectorEnv) else None
+        self._hooked = tuple(environments)
+        self.attach()
+
+    def attach(self) -> None:
+        """Take hold of the environments, unless that was done and not undone."""
+        if self._vector is None or self._wanted.is_attached:
+            return
+        self._wanted.is_attached = True
+        singles = list(self._vector.envs)
+        for i in self._hooked:
+            hook = singles[i]
+            if not isinstance(hook, _Hook):  # Further in it would render without what is around.
+                singles[i] = hook = _Hook(hook, i)
+            hook.add(self._wanted)
+        self._vector.envs = singles
+
+    def detach(self) -> None:
+        """Let go of the environments, and leave them as they were if nobody else holds them."""
+        if self._vector is None or not self._wanted.is_attached:
+            return
+        self._wanted.is_attached = False
+        self._vector.envs = [_without_hook(single, self._wanted) for single in self._vector.envs]
+
+    def __del__(self) -> None:
+        """Let go of the environments, which may outlive the recorder."""
+        if getattr(self, "_vector", None) is not None:
+            self.detach()
 
     def want(self, environments: Collection[int]) -> None:
         """Keep the frames of these environments, should their episodes end in the next step."""
+        if environments:
+            self.attach()
         self._wanted.environments = environments
 
     def take(self, i: int, last_infos: Any) -> list[Any]:
@@ -48,11 +75,10 @@ class TerminalFrames:
             What its ``render()`` gave, or what went wrong there, as the only element of a list;
             an empty list where nobody has kept it, which is said once.
         """
+        holder = [self._wanted.frames.pop(i)] if i in self._wanted.frames else []
         told = _told_in(last_infos, i)
         if told is not None:
             return [told]
-        hook = self._hooks.get(i)
-        holder = hook.take() if hook is not None else []
         if not holder and not self._has_warned:
             self._has_warned = True
             warn_in_recorder(
@@ -78,21 +104,22 @@ def _told_in(last_infos: Any, i: int) -> Any | None:
 
 
 class _Wanted:
-    """What all hooks look at; not ``TerminalFrames`` itself, which would make a cycle."""
+    """What hooks look at; not ``TerminalFrames`` itself, which would make a cycle."""
 
     def __init__(self) -> None:
         self.environments: Collection[int] = ()
+        self.frames: dict[int, Any] = {}
+        self.is_attached = False
 
 
 class _Hook(gym.Wrapper[Any, Any, Any, Any]):
-    """Keeps the frame of environment ``i`` until the step is over."""
+    """Keeps the last frame of environment ``i`` for those that want it, until the step is over."""
 
-    def __init__(self, env: gym.Env[Any, Any], i: int, wanted: _Wanted) -> None:
+    def __init__(self, env: gym.Env[Any, Any], i: int) -> None:
         super().__init__(env)
         # Names that no environment has: ``set_attr`` and ``call`` look here first.
         self._gymreel_number = i
-        self._gymreel_wanted = wanted
-        self._gymreel_frame: list[Any] = []
+        self._gymreel_all: list[_Wanted] = []
 
     @property
     def spec(self) -> Any:  # type: ignore[override]
@@ -101,12 +128,33 @@ class _Hook(gym.Wrapper[Any, Any, Any, Any]):
 
     def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
         result = self.env.step(action)
-        is_over = result[2] or result[3]
-        if is_over and self._gymreel_number in self._gymreel_wanted.environments:
-            self._gymreel_frame = [render_or_error(self.env)]
+        if result[2] or result[3]:
+            i = self._gymreel_number
+            wanted = [each for each in self._gymreel_all if i in each.environments]
+            if wanted:
+                frame = render_or_error(self.env)
+                for each in wanted:
+                    each.frames[i] = frame
         return result
 
-    def take(self) -> list[Any]:
-        """Take the frame, if one was kept."""
-        holder, self._gymreel_frame = self._gymreel_frame, []
-        return holder
+    def add(self, wanted: _Wanted) -> None:
+        """Keep frames for one recorder more."""
+        self._gymreel_all.append(wanted)
+
+    def drop(self, wanted: _Wanted) -> bool:
+        """Keep no more frames for a recorder, and return whether nobody is left."""
+        self._gymreel_all = [each for each in self._gymreel_all if each is not wanted]
+        return not self._gymreel_all
+
+
+def _without_hook(env: Any, wanted: _Wanted) -> Any:
+    """Return an environment without a recorder's hook, if nobody else wants its frames."""
+    outer, inner = None, env
+    while isinstance(inner, gym.Wrapper):
+        if isinstance(inner, _Hook) and inner.drop(wanted):
+            if outer is None:
+                return inner.env
+            outer.env = inner.env  # Somebody has put a wrapper around it since.
+            return env
+        outer, inner = inner, inner.env
+    return env

@@ -310,6 +310,8 @@ class RecordVideo(
                 # First: closing never comes back where a worker process has died.
                 self._complete_videos()
             finally:
+                if self._terminal is not None:
+                    self._terminal.detach()
                 super().close(**kwargs)
 
     def start_recording(self, video_name: str) -> None:
