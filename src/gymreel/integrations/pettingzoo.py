@@ -16,7 +16,7 @@ from gymreel.extras import missing_package
 from gymreel.keep import KeepPolicy
 from gymreel.trackers import Tracker
 from gymreel.wrappers._episode_recording import EpisodeRecording
-from gymreel.wrappers._episode_totals import add_reward
+from gymreel.wrappers._episode_totals import add_reward, ends_episode
 
 try:
     from pettingzoo import AECEnv, ParallelEnv
@@ -211,8 +211,8 @@ class RecordVideo(EpisodeRecording):
         if self.step_trigger and self.step_trigger(self.step_id):
             self.start_recording(f"{self.name_prefix}-step-{self.step_id}")
         if has_ended:
-            totals.terminated = any(bool(terminated) for terminated in terminations)
-            totals.truncated = any(bool(truncated) for truncated in truncations)
+            totals.terminated = any(ends_episode(terminated, False) for terminated in terminations)
+            totals.truncated = any(ends_episode(truncated, False) for truncated in truncations)
             self._tell_episode()
 
     def _capture_frame(self) -> None:
@@ -329,7 +329,7 @@ class AECRecordVideo(RecordVideo, BaseWrapper):
     def _is_out(self, agent: Any) -> bool:
         """Say whether an agent's next step is the one by which it leaves the game."""
         env = self.env
-        return bool(env.terminations.get(agent, True) or env.truncations.get(agent, True))
+        return ends_episode(env.terminations.get(agent, True), env.truncations.get(agent, True))
 
     def _ends_cycle(self) -> bool:
         """Say whether the next to act has had its turn already."""

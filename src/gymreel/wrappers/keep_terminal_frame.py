@@ -8,6 +8,7 @@ import gymnasium as gym
 from gymnasium.core import ActType, ObsType
 
 from gymreel.errors import FrameTypeError
+from gymreel.wrappers._episode_totals import ends_episode
 
 __all__ = ["TERMINAL_FRAME", "KeepTerminalFrame", "render_or_error"]
 
@@ -39,7 +40,7 @@ class KeepTerminalFrame(
     def step(self, action: ActType) -> tuple[ObsType, SupportsFloat, bool, bool, dict[str, Any]]:
         """Take a step, and render if it was the last one."""
         obs, reward, terminated, truncated, info = self.env.step(action)
-        if terminated or truncated:
+        if ends_episode(terminated, truncated):
             info = {**info, TERMINAL_FRAME: [render_or_error(self.env)]}
         return obs, reward, terminated, truncated, info
 

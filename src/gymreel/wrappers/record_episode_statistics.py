@@ -11,6 +11,7 @@ import gymnasium as gym
 from gymnasium.core import ActType, ObsType
 
 from gymreel.errors import ConfigError, ConfigTypeError, StatsKeyError
+from gymreel.wrappers._episode_totals import ends_episode
 
 __all__ = ["ConfigTypeError", "RecordEpisodeStatistics", "StatsKeyError", "check_buffer_length"]
 
@@ -24,6 +25,9 @@ class RecordEpisodeStatistics(
     The last step of an episode returns an ``info`` with::
 
         {"episode": {"r": <sum of rewards>, "l": <number of steps>, "t": <seconds since reset>}}
+
+    An environment that is many in one, and whose steps give arrays or tensors of flags, ends an
+    episode with the step in which every element is set, and the sums have an entry for each.
 
     Attributes:
         time_queue: Seconds that each of the last ``buffer_length`` episodes took.
@@ -84,7 +88,11 @@ class RecordEpisodeStatistics(
         obs, reward, terminated, truncated, info = self.env.step(action)
         self.episode_returns += reward  # type: ignore[operator]  # A number, or an array.
         self.episode_lengths += 1
-        if terminated or truncated:
+        try:
+            is_over = bool(terminated or truncated)
+        except Exception:  # Many environments in one, whose flags are arrays or tensors.
+            is_over = ends_episode(terminated, truncated)
+        if is_over:
             self._end_episode(info)
         return obs, reward, terminated, truncated, info
 

@@ -44,6 +44,10 @@ class RecordVideo(
     ``video_length`` frames. The frame after the reset is the first one, so an episode of ``n``
     steps gives ``n + 1`` frames, and so does ``video_length=n``.
 
+    An environment that is many in one, and whose steps give arrays or tensors of flags, has its
+    episodes from one :meth:`reset` to the next: they have ended, and were not cut off, if every
+    element was set at the last step. Flags of one element are taken as they are.
+
     A video that cannot be recorded to its end (a frame of another size, a full disk) costs one
     warning: what the file has so far is kept, and the next recording starts as usual. See
     ``on_error``.
@@ -172,6 +176,7 @@ class RecordVideo(
         """
         # First, so that an earlier video's failure is raised while the environment is untouched.
         self._settle_videos()
+        self._totals.settle_flags()  # Those may change with the reset.
         obs, info = self.env.reset(seed=seed, options=options)
         self._begin_episode(seed)
         return obs, info
@@ -193,7 +198,12 @@ class RecordVideo(
 
         if self.step_trigger and self.step_trigger(self.step_id):
             self.start_recording(f"{self.name_prefix}-step-{self.step_id}")
-        if terminated or truncated:
+        try:
+            is_over = bool(terminated or truncated)
+        except Exception:  # Many environments in one, whose flags are arrays or tensors.
+            is_over = False
+            totals.flags, totals.info = (terminated, truncated), info
+        if is_over:
             totals.terminated, totals.truncated = bool(terminated), bool(truncated)
             totals.info = info
             self._tell_episode()
@@ -226,6 +236,7 @@ class RecordVideo(
             GymreelError: A video failed and ``on_error`` is ``"raise"``.
         """
         try:
+            self._totals.settle_flags()
             self._tell_episode()
             if self.recording:
                 self.stop_recording()

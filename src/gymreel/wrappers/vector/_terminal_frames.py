@@ -10,6 +10,7 @@ import numpy as np
 from gymnasium.vector import SyncVectorEnv, VectorEnv
 
 from gymreel._warnings import warn_in_recorder
+from gymreel.wrappers._episode_totals import ends_episode
 from gymreel.wrappers.keep_terminal_frame import TERMINAL_FRAME, render_or_error
 from gymreel.wrappers.vector._episode_arrays import entry_of
 
@@ -128,7 +129,7 @@ class _Hook(gym.Wrapper[Any, Any, Any, Any]):
 
     def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
         result = self.env.step(action)
-        if result[2] or result[3]:
+        if ends_episode(result[2], result[3]):
             i = self._gymreel_number
             wanted = [each for each in self._gymreel_all if i in each.environments]
             if wanted:
