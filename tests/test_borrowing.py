@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import sys
+import time
 import tracemalloc
 import weakref
 from collections.abc import Callable
@@ -246,3 +247,42 @@ def test_memory_does_not_grow_with_the_number_of_frames(tmp_path: Path) -> None:
     assert _counts(writer) == (201, 0)
     assert peak < 8 * frame_bytes
     assert after < frame_bytes
+
+
+_LATER: dict[str, Callable[[VideoWriter], None]] = {
+    "finished": lambda writer: writer.finish(),
+    "dropped": lambda writer: None,
+}
+
+
+@pytest.mark.parametrize("end", _LATER.values(), ids=_LATER)
+def test_frames_of_a_writer_that_is_done_are_let_go_of_without_a_call(
+    tmp_path: Path, end: Callable[[VideoWriter], None]
+) -> None:
+    frame = _fresh()
+    before = sys.getrefcount(frame)
+    writer = VideoWriter(tmp_path / "video.mp4", copy=False)
+    for _ in range(20):
+        writer.write(frame)
+    end(writer)
+    stays = [writer] if writer.closed else []
+    del writer
+    deadline = time.monotonic() + 30
+    while sys.getrefcount(frame) > before and time.monotonic() < deadline:
+        time.sleep(0.001)
+    assert sys.getrefcount(frame) == before
+    stays.clear()
+
+
+def test_what_gathers_while_nothing_is_written_is_let_go_of(tmp_path: Path) -> None:
+    frame = np.zeros(FULL_HD, np.uint8)
+    before = sys.getrefcount(frame)
+    num_frames = 12
+    with VideoWriter(tmp_path / "video.mkv", copy=False, preset="ultrafast") as writer:
+        for _ in range(num_frames):
+            writer.write(frame)
+        deadline = time.monotonic() + 30
+        # Without a call: three of them are more than may gather.
+        while sys.getrefcount(frame) > before + 3 and time.monotonic() < deadline:
+            time.sleep(0.001)
+        assert sys.getrefcount(frame) <= before + 3

@@ -79,6 +79,20 @@ void release_spent() {
     for (const PendingFrame& frame : Engine::instance().take_spent()) Py_DECREF(static_cast<PyObject*>(frame.owner));
 }
 
+/// Lets the main thread call release_spent() when it next runs bytecode. On a worker, without the GIL.
+bool ask_main_thread() {
+    const auto release = [](void*) {
+        release_spent();
+        return 0;
+    };
+    return Py_AddPendingCall(release, nullptr) == 0;
+}
+
+/// From here on workers may ask: not in another interpreter than the main one, which would get its objects.
+void let_workers_ask() {
+    if (PyInterpreterState_Get() == PyInterpreterState_Main()) Engine::instance().set_ask_for_spent(&ask_main_thread);
+}
+
 /// Waits without the GIL until `wait(interval)` is true. Errors: what a signal handler raised.
 template <typename Wait>
 void wait_interruptibly(Wait wait) {
@@ -328,6 +342,7 @@ py::object tiles_function(const SharedHandle& handle, std::int64_t width, std::i
 /// Completes every recording of this process.
 void finish_all() {
     is_leaving = true;
+    Engine::instance().set_ask_for_spent(nullptr);  // Soon there will be nobody to ask.
     for (const std::shared_ptr<Stream>& stream : Engine::instance().finish_all()) {
         wait_interruptibly([&](auto interval) { return stream->wait_until_done(interval); });
     }
@@ -352,6 +367,7 @@ void complete_the_rest() noexcept {
 void register_stream(py::module_& module) {
     py::detail::npy_api::get();  // Now: an interpreter that is ending imports nothing.
     Py_AtExit(&complete_the_rest);
+    let_workers_ask();
     py::class_<StreamHandle, SharedHandle>(module, "Stream")
         .def(py::init([](const std::optional<std::filesystem::path>& path, std::string muxer, std::string encoder,
                          std::string pixel_format, std::pair<int, int> fps, Options options, Metadata metadata,
@@ -392,7 +408,7 @@ void register_stream(py::module_& module) {
     });
     module.def("start_over_after_fork", [] {
         is_leaving = false;
-        Engine::instance();  // Made by the thread that forked, whose CPUs are the process's.
+        let_workers_ask();  // This makes the engine, on the thread that forked, whose CPUs are the process's.
     });
 }
 

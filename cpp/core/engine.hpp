@@ -49,6 +49,9 @@ public:
     /// The borrowed frames that are no longer needed, for the caller to let go of.
     FrameList take_spent() noexcept { return spent_.take(); }
 
+    /// Who is asked to take them while nothing is written; see SpentFrames.
+    void set_ask_for_spent(SpentFrames::Ask ask) noexcept { spent_.set_ask(ask); }
+
     /// Finishes every stream. They complete in the background: the caller waits for the ones returned.
     std::vector<std::shared_ptr<Stream>> finish_all();
 

@@ -30,6 +30,14 @@ ErrorInfo describe(const std::exception_ptr& reason) {
     }
 }
 
+void fill_with_copy(FrameList& frame, const FramePixels& pixels, std::size_t num_bytes) {
+    if (frame.empty()) frame.emplace_back();
+    FrameBuffer& buffer = frame.front().copy;
+    if (buffer.capacity < num_bytes) buffer = {std::unique_ptr<std::uint8_t[]>(new std::uint8_t[num_bytes]), num_bytes};
+    frame.front().pixels = pack_frame(pixels, buffer.data.get());
+    frame.front().num_bytes = num_bytes;
+}
+
 std::string size_text(FrameSize size) { return std::to_string(size.height) + " x " + std::to_string(size.width); }
 
 }  // namespace
@@ -50,7 +58,20 @@ bool Stream::has_own_room(std::size_t num_bytes) const {
 }
 
 bool Stream::reserve(std::size_t num_bytes) {
-    return has_own_room(num_bytes) && budget_.reserve(num_bytes, stats_.num_pending == 0);
+    if (!has_own_room(num_bytes) || !budget_.reserve(num_bytes, stats_.num_pending == 0)) return false;
+    ++stats_.num_pending;
+    stats_.pending_bytes += num_bytes;
+    return true;
+}
+
+void Stream::give_back(std::size_t num_bytes) noexcept {
+    {
+        const std::lock_guard lock(mutex_);
+        --stats_.num_pending;
+        stats_.pending_bytes -= num_bytes;
+    }
+    budget_.release(num_bytes);
+    changed_.notify_all();
 }
 
 Stream::Enqueued Stream::push(FrameList& frame, FrameSize size) {
@@ -59,8 +80,6 @@ Stream::Enqueued Stream::push(FrameList& frame, FrameSize size) {
     height_ = size.height;
     ++stats_.num_written;
     ++(added.owner != nullptr ? stats_.num_borrowed : stats_.num_copied);
-    ++stats_.num_pending;
-    stats_.pending_bytes += added.num_bytes;
     queue_.splice(queue_.end(), frame);
     return std::exchange(is_scheduled_, true) ? Enqueued::waiting : Enqueued::schedule;
 }
@@ -83,19 +102,18 @@ Stream::Enqueued Stream::enqueue_copy(const FramePixels& pixels) {
     {
         const std::lock_guard lock(mutex_);
         check_writable(size);
-        if (!has_own_room(num_bytes)) return Enqueued::full;
+        if (!reserve(num_bytes)) return Enqueued::full;
         if (!free_frames_.empty()) frame.splice(frame.begin(), free_frames_, free_frames_.begin());
     }
-    if (frame.empty()) frame.emplace_back();
-    FrameBuffer& buffer = frame.front().copy;
-    if (buffer.capacity < num_bytes) buffer = {std::unique_ptr<std::uint8_t[]>(new std::uint8_t[num_bytes]), num_bytes};
-    frame.front().pixels = pack_frame(pixels, buffer.data.get());
-    frame.front().num_bytes = num_bytes;
-    const std::lock_guard lock(mutex_);
-    check_writable(size);  // Another thread may have closed the stream meanwhile.
-    if (reserve(num_bytes)) return push(frame, size);
-    free_frames_.splice(free_frames_.begin(), frame);
-    return Enqueued::full;
+    try {
+        fill_with_copy(frame, pixels, num_bytes);
+        const std::lock_guard lock(mutex_);
+        check_writable(size);  // Another thread may have closed the stream meanwhile.
+        return push(frame, size);
+    } catch (...) {
+        give_back(num_bytes);
+        throw;
+    }
 }
 
 void Stream::count_dropped() {
@@ -147,17 +165,19 @@ void Stream::give_up(SpentFrames& spent) noexcept {
     FrameList borrowed;
     {
         const std::lock_guard lock(mutex_);
-        budget_.release(stats_.pending_bytes);
-        stats_.num_pending = 0;
-        stats_.pending_bytes = 0;
         for (auto frame = queue_.begin(); frame != queue_.end();) {
             const auto next = std::next(frame);
+            // A frame that is still being copied gives its room back itself.
+            --stats_.num_pending;
+            stats_.pending_bytes -= frame->num_bytes;
+            budget_.release(frame->num_bytes);
             if (frame->owner != nullptr) borrowed.splice(borrowed.end(), queue_, frame);
             frame = next;
         }
         queue_.clear();
     }
     spent.add(borrowed);
+    spent.send_back();
     complete();
 }
 
@@ -199,6 +219,7 @@ Stream::Left Stream::run_slice(const SliceContext& context) noexcept {
             }
         }
         if (frame.empty()) {
+            context.spent.send_back();  // Nobody may write for a long time.
             complete();
             return Left::nothing;
         }

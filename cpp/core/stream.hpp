@@ -146,6 +146,7 @@ private:
     void check_writable(FrameSize size) const;
     bool has_own_room(std::size_t num_bytes) const;
     bool reserve(std::size_t num_bytes);
+    void give_back(std::size_t num_bytes) noexcept;
     Enqueued push(FrameList& frame, FrameSize size);
     void encode(FrameList& frame, const SliceContext& context);
     void check_unchanged(const PendingFrame& frame) const;

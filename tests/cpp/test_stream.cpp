@@ -68,6 +68,78 @@ ErrorKind kind_of_refusal(Stream& stream, const FrameView& view) {
 
 }  // namespace
 
+TEST_CASE("stream: pixels that there is no room for are not copied") {
+    const TemporaryFolder folder;
+    MemoryBudget small(frame_bytes);
+    Stream other(config_of(folder / "other"), small);
+    Stream stream(config_of(folder / "video"), small);
+    const GreyFrame frame(7);
+    CHECK(other.enqueue_copy(frame.view()) == Enqueued::schedule);
+    CHECK(stream.enqueue_copy(frame.view()) == Enqueued::schedule);  // Each may have one at any rate.
+    FrameView nowhere = frame.view();
+    nowhere.data = nullptr;  // Reading it would end the test.
+    CHECK(stream.enqueue_copy(nowhere) == Enqueued::full);
+    CHECK(other.enqueue_copy(nowhere) == Enqueued::full);
+    CHECK(stream.stats().num_pending == 1);
+    CHECK(stream.stats().pending_bytes == frame_bytes);
+    SpentFrames spent;
+    work_until_idle(stream, spent);
+    CHECK(stream.stats().pending_bytes == 0);
+    CHECK(stream.enqueue_copy(frame.view()) == Enqueued::schedule);
+}
+
+// Sanitizers end the program where memory runs out.
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+
+TEST_CASE("stream: a copy that fails gives its room back") {
+    const TemporaryFolder folder;
+    MemoryBudget small(frame_bytes);
+    Stream stream(config_of(folder / "video"), small);
+    // Each pixel is the same byte, so that only the copy needs the memory, more than there is.
+    const std::uint8_t pixel = 0;
+    FrameView huge{&pixel, 1 << 30, 1 << 30, 4, 0, 0, 0};
+    CHECK_THROWS_AS(stream.enqueue_copy(huge), std::bad_alloc);
+    CHECK(stream.stats().num_pending == 0);
+    CHECK(stream.stats().pending_bytes == 0);
+    CHECK(small.reserve(frame_bytes, false));
+}
+
+#endif
+
+TEST_CASE("stream: spent frames are sent for when much has gathered and when the stream ends") {
+    static int num_asked = 0;
+    static bool answer = false;
+    num_asked = 0;
+    SpentFrames spent;
+    spent.set_ask([] {
+        ++num_asked;
+        return answer;
+    });
+    const auto add = [&](std::size_t num_bytes) {
+        FrameList frame(1);
+        frame.front().num_bytes = num_bytes;
+        spent.add(frame);
+    };
+    spent.send_back();
+    add(1000);
+    CHECK(num_asked == 0);
+    spent.send_back();  // In vain: the other side could not be told.
+    answer = true;
+    spent.send_back();
+    spent.send_back();
+    CHECK(num_asked == 2);
+    CHECK(spent.take().size() == 1);
+    add(std::size_t{10} << 20);
+    CHECK(num_asked == 2);
+    add(std::size_t{10} << 20);
+    add(std::size_t{10} << 20);
+    CHECK(num_asked == 3);
+    CHECK(spent.take().size() == 3);
+    spent.set_ask(nullptr);
+    add(std::size_t{100} << 20);
+    CHECK(spent.take().size() == 1);
+}
+
 TEST_CASE("stream: frames go into the file in order, and their tokens come back") {
     const TemporaryFolder folder;
     Stream stream(config_of(folder / "video"), budget);
