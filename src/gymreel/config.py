@@ -26,6 +26,7 @@ from gymreel.settings import CHECK_BORROWED
 
 __all__ = [
     "DEFAULT_MAX_PENDING_BYTES",
+    "GIF_FPS",
     "MAX_NAME_BYTES",
     "WriterConfig",
     "check_metadata",
@@ -41,7 +42,7 @@ MAX_NAME_BYTES = 240
 """The longest name of a file: 255 less what the hidden file's name adds."""
 
 # GIF's longest delay is 65535 / 100 s, and viewers slow down anything faster than 50 to a tenth.
-_GIF_FPS = (Fraction(100, 65535), Fraction(50))
+GIF_FPS = (Fraction(100, 65535), Fraction(50))
 
 
 @dataclass(frozen=True)
@@ -151,7 +152,7 @@ def _is_encodable(name: str) -> bool:
 
 
 def _check_fps(fps: float | Fraction, container: Container) -> Fraction:
-    low, high = _GIF_FPS if container.muxer == "gif" else _FPS
+    low, high = GIF_FPS if container.muxer == "gif" else _FPS
     if isinstance(fps, bool) or not isinstance(fps, Real):
         raise ConfigError(f"fps={fps!r} must be a number")
     try:

@@ -302,10 +302,9 @@ class VecVideoRecorder(EpisodeRecording, VecEnvWrapper):
             if len(holder) == 1:
                 frames.num_frames += frames.write_from(holder)
             else:
-                assert frames.writer is not None
                 if self._num_columns == 0:
                     self._num_columns = self._choose_columns(holder)
-                frames.num_frames += frames.writer.write_tiles_from(holder, self._num_columns)
+                frames.num_frames += frames.write_tiles_from(holder, self._num_columns)
         except GymreelError as error:
             self._fail_recording(error)
 

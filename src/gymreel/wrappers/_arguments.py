@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Mapping
+from fractions import Fraction
 from numbers import Real
 from pathlib import Path
 from typing import Any
 
 from gymreel import __version__
 from gymreel._warnings import warn_in_recorder
+from gymreel.config import GIF_FPS
 from gymreel.episodes import Episode
 from gymreel.errors import ConfigError, OutputError
 from gymreel.recovery import find_interrupted
@@ -19,6 +21,7 @@ from gymreel.triggers import Trigger
 __all__ = [
     "Uncopied",
     "check_arguments",
+    "fit_frame_rate",
     "keep_functions_uncopied",
     "make_video_folder",
     "video_metadata",
@@ -85,6 +88,28 @@ def check_arguments(
         raise ConfigError(f"suffix={suffix!r} must name a container, as '.mp4' does")
     if on_error not in ("warn", "raise"):
         raise ConfigError(f"on_error={on_error!r} must be 'warn' or 'raise'")
+
+
+def fit_frame_rate(fps: Any, suffix: str) -> tuple[Any, Fraction | None]:
+    """Fit an environment's frame rate to the container of the videos, and say so once.
+
+    Args:
+        fps: What the environment's metadata say.
+        suffix: The end of the files' names.
+
+    Returns:
+        The frame rate of the videos, and which share of the frames they show; None for all.
+    """
+    limit = GIF_FPS[1]
+    is_number = isinstance(fps, Real) and not isinstance(fps, bool)
+    if str(suffix).lower() != ".gif" or not is_number or not limit < float(fps) < float("inf"):
+        return fps, None
+    warn_in_recorder(
+        f"The environment shows {float(fps):g} frames per second, and a GIF no more than "
+        f"{float(limit):g}: the videos leave frames out, evenly, and take as long. Record into "
+        "another container, such as suffix='.mp4', for every frame, or choose fps=…"
+    )
+    return limit, limit / Fraction(float(fps))
 
 
 def video_path(folder: str, video_name: str, suffix: str) -> Path:

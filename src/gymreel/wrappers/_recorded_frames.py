@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable
+from fractions import Fraction
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -14,6 +15,7 @@ import numpy as np
 
 from gymreel.errors import NotRecordingError, RecordedFramesError, WriterClosedError
 from gymreel.wrappers._episode_totals import add_reward
+from gymreel.wrappers._thinned_frames import ThinnedFrames
 from gymreel.writer import VideoWriter, WriterStats
 
 __all__ = ["RecordedFrames"]
@@ -29,17 +31,30 @@ class RecordedFrames:
     is appended goes into the video file. It cannot be taken out again.
     """
 
-    __slots__ = ("_writer", "num_frames", "num_steps", "total_reward", "write_from")
+    __slots__ = (
+        "_thinned",
+        "_writer",
+        "num_frames",
+        "num_steps",
+        "total_reward",
+        "write_from",
+        "write_tiles_from",
+    )
 
-    def __init__(self, writer: VideoWriter | None = None) -> None:
+    def __init__(self, writer: VideoWriter | None = None, share: Fraction | None = None) -> None:
         """Start without frames.
 
         Args:
             writer: Where the frames go; None while nothing is being recorded.
+            share: Which part of the frames the video shows; None for all.
         """
         self._writer = writer
-        self.write_from = _refuse if writer is None else writer.write_from
+        self._thinned = None if writer is None or share is None else ThinnedFrames(writer, share)
+        target = self._thinned or writer
+        self.write_from = _refuse if target is None else target.write_from
         """The writer's function of that name, for who counts the frame in ``num_frames``."""
+        self.write_tiles_from = _refuse if target is None else target.write_tiles_from
+        """The same for the tiles of a frame."""
         self.num_frames = 0
         self.num_steps = 0
         """Steps since the first frame, and the sum of their rewards if they have one."""
@@ -103,15 +118,26 @@ class RecordedFrames:
         self.total_reward = add_reward(self.total_reward, reward)
 
     def finish(self) -> None:
-        """Take no more frames and let the file complete in the background."""
+        """Take no more frames and let the file complete in the background.
+
+        Raises:
+            FFmpegError: The last frame, which had been left out until now, could not be written.
+        """
         if self._writer is None:
             return
+        try:
+            if self._thinned is not None:
+                self._thinned.finish()
+        finally:
+            self._finish(self._writer)
+
+    def _finish(self, writer: VideoWriter) -> None:
         metadata = {"steps": str(self.num_steps)}
         if self.total_reward is not None:
             metadata["return"] = f"{self.total_reward:.10g}"
         with contextlib.suppress(WriterClosedError):  # In a forked child it is its parent's.
-            self._writer.add_metadata(metadata)
-        self._writer.finish()
+            writer.add_metadata(metadata)
+        writer.finish()
 
     def __iter__(self) -> NoReturn:
         """Refuse: the frames are in the file."""
@@ -139,5 +165,5 @@ class RecordedFrames:
         return self._writer
 
 
-def _refuse(holder: list[np.ndarray]) -> NoReturn:
+def _refuse(*_: object) -> NoReturn:
     raise NotRecordingError(_NOT_RECORDING)

@@ -19,6 +19,7 @@ from gymreel.trackers import Tracker
 from gymreel.triggers import capped_cubic
 from gymreel.wrappers._arguments import (
     check_arguments,
+    fit_frame_rate,
     make_video_folder,
     video_metadata,
     video_path,
@@ -93,9 +94,11 @@ class VideoRecording:
         self.video_folder = os.path.abspath(video_folder)
         self._suffix = suffix
         self._writer_arguments = writer_arguments
+        share = None
         if fps is None:
-            fps = env.metadata.get("render_fps")
+            fps, share = fit_frame_rate(env.metadata.get("render_fps"), suffix)
         self.frames_per_sec = 30 if fps is None else fps
+        self._share = share  # Of the frames, which are in the videos; None for all.
         self.recording = False
         self.step_id = -1
         self.episode_id = -1
@@ -135,6 +138,7 @@ class VideoRecording:
         # All arguments of the writer are checked here, at construction and not at the first frame.
         self._config = WriterConfig.check(self._suffix, fps=fps, **self._writer_arguments)
         self._frames_per_sec = fps
+        self._share = None
 
     @property
     def recorded_frames(self) -> RecordedFrames:
@@ -170,7 +174,7 @@ class VideoRecording:
         try:
             writer = self._make_writer(video_name, self._current_episode())
             self._video_name = _name_of(writer.path, self.video_folder, self._suffix)
-            self._recorded_frames = RecordedFrames(writer)
+            self._recorded_frames = RecordedFrames(writer, self._share)
         except GymreelError as error:
             self._fail_recording(error)
         except BaseException:  # Ctrl-C, say: nothing was started.
@@ -247,7 +251,10 @@ class VideoRecording:
         self._video_name = None
         if frames.writer is not None:
             self._unfinished.ended(frames.writer, self._current_episode())
-        frames.finish()
+        try:
+            frames.finish()
+        except GymreelError as error:  # Of the last frame: it is said with the video.
+            self._reports.failures.append(error)
 
     def _fail_recording(self, error: GymreelError) -> None:
         """End the recording that ``error`` befell, then warn or raise as ``on_error`` says."""

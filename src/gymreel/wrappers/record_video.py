@@ -105,7 +105,8 @@ class RecordVideo(
                 of episodes if need be.
             name_prefix: The files are called ``{name_prefix}-episode-{number}`` and
                 ``{name_prefix}-step-{number}``.
-            fps: Frames per second; None for ``env.metadata["render_fps"]``, or 30 without that.
+            fps: Frames per second; None for ``env.metadata["render_fps"]``, or 30 without that. If
+                that is more than a GIF shows, frames are left out of it, evenly.
             disable_logger: False prints a line for each file that is complete.
             gc_trigger: Asked with the number of the episode at the end of each recording whether
                 to run ``gc.collect()``; None for never.

@@ -52,14 +52,13 @@ class GridVideo(Layout):
                 show.replace(i, frame)
             holder = show.take_all(self._envs)
             frames = recorder.recorded_frames
-            assert frames.writer is not None
             try:
                 if recorder.frame_cols < 0:
                     width, height = grid.cell_size(_core.tile_sizes(holder))
                     recorder.frame_cols, recorder.frame_rows = grid.arrange(
                         len(self._envs), width, height, self._aspect_ratio
                     )
-                frames.num_frames += frames.writer.write_tiles_from(holder, recorder.frame_cols)
+                frames.num_frames += frames.write_tiles_from(holder, recorder.frame_cols)
             except FrameError as error:
                 _raise_in_words(error, self._envs)
         except GymreelError as error:

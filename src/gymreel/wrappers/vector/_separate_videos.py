@@ -134,7 +134,7 @@ class SeparateVideos(Layout):
         except GymreelError as error:
             recorder._failures.append((f"Recording stopped: {video_name}: ", error))
             return
-        self._recordings[i] = RecordedFrames(writer)
+        self._recordings[i] = RecordedFrames(writer, recorder._share)
         self._sums.restart(i)
         recorder.recording = True
 
@@ -148,5 +148,8 @@ class SeparateVideos(Layout):
         assert frames.writer is not None
         recorder._unfinished.ended(frames.writer, recorder._episode_of(i))
         recorder._has_news = True
-        frames.finish()
+        try:
+            frames.finish()
+        except GymreelError as error:  # Of the last frame.
+            recorder._failures.append((f"{frames.path.name}: ", error))
         return frames
