@@ -47,6 +47,7 @@ bool is_regular_file(int descriptor) {
     return _fstat64(descriptor, &status) == 0 && (status.st_mode & _S_IFREG) != 0;
 }
 bool try_to_lock(int) { return true; }
+bool has_name(int, const std::filesystem::path&) { return true; }
 int rename_to_new(const std::filesystem::path& from, const std::filesystem::path& to) {
     return _wrename(from.c_str(), to.c_str()) < 0 ? errno : 0;
 }
@@ -96,6 +97,14 @@ bool try_to_lock(int descriptor) {
     }
     struct stat status{};
     return ::fstat(descriptor, &status) < 0 || status.st_nlink > 0;
+}
+
+/// Whether the file that is open is the one of that name: by now it may have another name, and the name another file.
+bool has_name(int descriptor, const std::filesystem::path& path) {
+    struct stat opened{};
+    struct stat named{};
+    return ::fstat(descriptor, &opened) == 0 && ::lstat(path.c_str(), &named) == 0 && opened.st_dev == named.st_dev &&
+           opened.st_ino == named.st_ino;
 }
 
 /// Unlike rename(), leaves a file that has the name as it is.
@@ -154,7 +163,8 @@ FileOutput::FileOutput(std::filesystem::path path, Open how) : path_(std::move(p
         close();
         fail(not_regular, "open the output file");
     }
-    if (!try_to_lock(descriptor_)) {
+    // Its writer may have completed it, and let go of the lock, after it was opened here.
+    if (!try_to_lock(descriptor_) || (how == Open::leftover && !has_name(descriptor_, path_))) {
         close();
         fail(how == Open::create ? EEXIST : EBUSY, "lock the output file");
     }
@@ -226,9 +236,10 @@ void FileOutput::settle() {
 }
 
 void FileOutput::discard() noexcept {
+    const bool is_ours = descriptor_ < 0 ? !open_files_can_be_renamed : has_name(descriptor_, path_);
     if (!open_files_can_be_renamed) close();
     std::error_code ignored;
-    std::filesystem::remove(path_, ignored);
+    if (is_ours) std::filesystem::remove(path_, ignored);
     close();
 }
 

@@ -95,7 +95,7 @@ public:
     /// Errors: Error (output).
     void settle() override;
 
-    /// Removes the file and closes it. One that cannot be removed does no harm.
+    /// Removes the file and closes it. One that cannot be removed does no harm; another file that has the name by now stays.
     void discard() noexcept override;
 
 private:

@@ -1,14 +1,18 @@
 #include "error.hpp"
 #include "frames.hpp"
 #include "output.hpp"
+#include "recovery.hpp"
 
 #include <doctest/doctest.h>
 
+#include <atomic>
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <functional>
 #include <memory>
 #include <string>
+#include <thread>
 
 namespace {
 
@@ -112,6 +116,45 @@ TEST_CASE("output: a file that exists is never overwritten") {
     }
     CHECK(read_text(folder / "kept") == "precious");
 }
+
+#ifndef _WIN32
+
+TEST_CASE("output: a file of the same name that is another one is not discarded") {
+    const TemporaryFolder folder;
+    FileOutput output(folder / "file", FileOutput::Open::create);
+    std::filesystem::rename(folder / "file", folder / "elsewhere");
+    std::ofstream(folder / "file") << "another";
+    output.discard();
+    CHECK(read_text(folder / "file") == "another");
+    CHECK(folder.files() == std::vector<std::string>{"elsewhere", "file"});
+}
+
+TEST_CASE("output: nobody who comes for leftovers takes a file that is being written") {
+    const TemporaryFolder folder;
+    constexpr int num_files = 300;
+    std::atomic<bool> is_over{false};
+    std::thread remover([&] {
+        // Waits a moment for the lock of one file, which has another name by then, while the next one has this.
+        while (!is_over) remove_leftover(folder / "growing");
+    });
+    int num_published = 0;
+    for (int i = 0; i < num_files; ++i) {
+        try {
+            FileOutput output(folder / "growing", FileOutput::Open::create);
+            std::this_thread::sleep_for(std::chrono::microseconds(500));
+            output.publish(folder / "complete", Output::Existing::replace);
+            ++num_published;
+        } catch (const Error& error) {
+            // The remover may come between creating and locking: then another name is to be tried.
+            if (error.info().code == EEXIST) ++num_published;
+        }
+    }
+    is_over = true;
+    remover.join();
+    CHECK(num_published == num_files);
+}
+
+#endif
 
 TEST_CASE("output: a folder that is not there is an output error") {
     const TemporaryFolder folder;
