@@ -109,7 +109,8 @@ def fit_frame_rate(fps: Any, suffix: str) -> tuple[Any, Fraction | None]:
         f"{float(limit):g}: the videos leave frames out, evenly, and take as long. Record into "
         "another container, such as suffix='.mp4', for every frame, or choose fps=…"
     )
-    return limit, limit / Fraction(float(fps))
+    exact = Fraction(fps if isinstance(fps, (int, Fraction)) else float(fps))
+    return limit, limit / exact.limit_denominator(10010)
 
 
 def video_path(folder: str, video_name: str, suffix: str) -> Path:
