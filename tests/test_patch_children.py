@@ -189,10 +189,10 @@ def test_a_program_with_too_old_a_gymnasium_runs_and_says_so(tmp_path: Path) -> 
     finished = run_python(script, tmp_path)
     assert finished.stdout == "0.29.1\n"
     assert "gymreel's recorders are not in place in process" in finished.stderr
-    assert "Gymnasium 1.1 and later" in finished.stderr
+    assert "Gymnasium 1.2.1 and later" in finished.stderr
 
 
-@pytest.mark.parametrize("version", ["0.29.1", "1.0.0", "1.0.0a2"])
+@pytest.mark.parametrize("version", ["0.29.1", "1.0.0", "1.0.0a2", "1.2.0"])
 def test_too_old_a_gymnasium_is_refused(tmp_path: Path, version: str) -> None:
     fake_gymnasium(tmp_path, version)
     write(tmp_path / "script.py", "print('has run')")
@@ -208,7 +208,7 @@ def test_too_old_a_gymnasium_is_refused(tmp_path: Path, version: str) -> None:
     )
     assert finished.returncode == 2
     assert finished.stdout == ""
-    said = f"cannot replace those of Gymnasium {version}: pip install 'gymnasium>=1.1'"
+    said = f"cannot replace those of Gymnasium {version}: pip install 'gymnasium>=1.2.1'"
     assert said in " ".join(finished.stderr.split())
     assert "Traceback" not in finished.stderr
     script = """

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from environments import NumberedEnv, numbered_frame, run_episodes
 from frames import needs_x264
+from gymnasium_version import refusal_by_gymnasium
 from subprocesses import run_python
 from video_reader import names_in, numbers_in
 
@@ -281,7 +282,7 @@ class TestConstructor:
                 RecordVideo(NumberedEnv(), tmp_path / "file" / "videos")
 
     def test_nothing_but_an_environment_is_wrapped(self, folder: Path) -> None:
-        with pytest.raises(TypeError, match=r"gymnasium\.Env"):
+        with pytest.raises(refusal_by_gymnasium(TypeError), match=r"gymnasium\.Env"):
             RecordVideo("CartPole-v1", folder)  # type: ignore[arg-type]
 
     def test_the_tail_of_gymnasiums_arguments(

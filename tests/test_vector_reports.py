@@ -310,7 +310,7 @@ def test_numbers_go_on_from_an_episode_id_that_is_set(tmp_path: Path, layout: An
     assert [episode.index for episode in read_episodes(tmp_path / "v")] == [7]
 
 
-class Objectives(VectorWrapper[Any, Any, Any, Any, Any]):
+class Objectives(VectorWrapper):  # No generic before Gymnasium 1.4.
     """Gives several rewards for each environment, or things that are no numbers."""
 
     def __init__(self, env: Any, rewards: Any) -> None:
@@ -451,7 +451,7 @@ class Elsewhere:
         raise TypeError("use cpu() first")
 
 
-class Moving(VectorWrapper[Any, Any, Any, Any, Any]):
+class Moving(VectorWrapper):
     """Gives rewards and ends of episodes as something else than arrays."""
 
     def __init__(self, env: Any, move: Any) -> None:

@@ -25,7 +25,8 @@ _OURS = {
 }
 """Where Gymnasium defines its recorders, and which modules have ours under the same names."""
 
-_OLDEST_GYMNASIUM = (1, 1)
+_OLDEST_GYMNASIUM = (1, 2, 1)
+"""The first with a recorder for vector environments, as ``pyproject.toml`` declares."""
 
 _SB3 = "stable_baselines3.common.vec_env.vec_video_recorder"
 
@@ -71,7 +72,7 @@ def patch(*, children: bool = False) -> Callable[[], None]:
         :func:`unpatch`.
 
     Raises:
-        MissingPackageError: Gymnasium is not installed, or older than 1.1.
+        MissingPackageError: Gymnasium is not installed, or older than 1.2.1.
     """
     _check_gymnasium()
     for (module_name, name), ours in _OURS.items():
@@ -132,8 +133,8 @@ def _check_gymnasium() -> None:
             f"there are no recorders to replace, gymnasium cannot be imported ({error}): {remedy}"
         ) from error
     version = str(getattr(gymnasium, "__version__", ""))
-    numbers = re.match(r"(\d+)\.(\d+)", version)
-    if numbers and (int(numbers[1]), int(numbers[2])) < _OLDEST_GYMNASIUM:
+    numbers = re.match(r"(\d+)\.(\d+)(?:\.(\d+))?", version)
+    if numbers and tuple(int(number or 0) for number in numbers.groups()) < _OLDEST_GYMNASIUM:
         raise MissingPackageError(
             f"gymreel's recorders work with Gymnasium {oldest} and later and cannot replace those "
             f"of Gymnasium {version}: {remedy}"
