@@ -33,6 +33,7 @@ from gymreel import (
     RenderModeError,
     StatsKeyError,
     WriterClosedError,
+    WriterCopyError,
     errors,
 )
 
@@ -47,6 +48,7 @@ ERRORS = [
     FrameTypeError("frame is float64"),
     FrameShapeError("frame is 3 x 3"),
     WriterClosedError("the writer is closed"),
+    WriterCopyError("it cannot be copied"),
     NotRecordingError("nothing is being recorded"),
     RecordedFramesError("recorded_frames holds no frames"),
     CallbackError("on_saved raised ValueError"),
@@ -81,6 +83,7 @@ def test_every_error_is_tested_for_pickling() -> None:
         (FrameTypeError, TypeError),
         (FrameShapeError, ValueError),
         (WriterClosedError, RuntimeError),
+        (WriterCopyError, TypeError),
         (ConfigTypeError, TypeError),
         (InfosTypeError, AssertionError),
         (NotRecordingError, AssertionError),

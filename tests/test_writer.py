@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import copy as copying
 import gc
 import os
+import pickle
 import threading
 from collections.abc import Callable
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 import numpy as np
@@ -22,8 +24,10 @@ from gymreel import (
     Recording,
     VideoWriter,
     WriterClosedError,
+    WriterCopyError,
     WriterStats,
 )
+from gymreel.config import WriterConfig
 
 FRAME_BYTES = HEIGHT * WIDTH * 3
 
@@ -349,3 +353,29 @@ def test_kinds_of_frames_may_change_while_their_size_does_not(tmp_path: Path) ->
     kinds = [rgb, rgba, numbered(7)[..., 0].copy(), numbered(8)[..., :1].copy(), rgb]
     path = record(tmp_path / "video.mp4", kinds).path
     assert numbers_in(path) == [5, 6, 7, 8, 5]
+
+
+@pytest.mark.parametrize("copy", [copying.copy, copying.deepcopy, pickle.dumps])
+def test_a_writer_is_neither_copied_nor_pickled(
+    tmp_path: Path, copy: Callable[[VideoWriter], object]
+) -> None:
+    path = tmp_path / "video.mp4"
+    with VideoWriter(path) as writer:
+        writer.write(numbered(1))
+        with pytest.raises(WriterCopyError, match=r"video\.mp4.* cannot be copied or pickled"):
+            copy(writer)
+        writer.write(numbered(2))
+    assert numbers_in(path) == [1, 2]
+
+
+def test_an_interrupt_while_a_path_becomes_text_is_not_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = WriterConfig.check(".mp4")
+
+    def interrupt(path: PurePath) -> str:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(PurePath, "__fspath__", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        config.open_stream(tmp_path / "video.mp4", None)

@@ -182,15 +182,13 @@ public:
 
     /// Raises the failure of the stream unless this or write() has done so.
     void raise_untold_failure() {
-        if (is_foreign()) return;
-        const std::optional<ErrorInfo> failure = stream_->failure();
+        const std::optional<ErrorInfo> failure = own_stream()->failure();
         if (failure && !is_told_.exchange(true)) throw Error(*failure);
     }
 
     py::object result() const {
-        if (is_foreign()) return py::none();
+        const std::optional<StreamResult> result = own_stream()->result();
         release_spent();
-        const std::optional<StreamResult> result = stream_->result();
         if (!result) return py::none();
         // As text: an interpreter that is ending cannot import pathlib any more.
         const std::string path = result->path.string();

@@ -40,6 +40,7 @@ from gymreel.errors import (
     RenderModeError,
     StatsKeyError,
     WriterClosedError,
+    WriterCopyError,
 )
 from gymreel.notebook import VideoGallery, show
 from gymreel.patching import patch, unpatch
@@ -80,6 +81,7 @@ __all__ = [
     "VideoGallery",
     "VideoWriter",
     "WriterClosedError",
+    "WriterCopyError",
     "WriterStats",
     "__version__",
     "codecs",

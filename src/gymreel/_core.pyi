@@ -38,7 +38,7 @@ class Stream(metaclass=_pybind11_type):
     def __init__(
         self,
         *,
-        path: Path | None,
+        path: str | None,
         muxer: str,
         encoder: str,
         pixel_format: str,

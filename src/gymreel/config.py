@@ -114,7 +114,8 @@ class WriterConfig:
     def open_stream(self, path: Path | None, metadata: Mapping[str, str] | None) -> _core.Stream:
         """Open a stream to ``path``, or to memory."""
         return _core.Stream(
-            path=path,
+            # As text: an interrupt (Ctrl-C) on the way from a Path to text would be lost in there.
+            path=None if path is None else os.fspath(path),
             muxer=self.container.muxer,
             encoder=self.encoder.name,
             pixel_format=self.pixel_format,

@@ -14,6 +14,7 @@
     │ ├ FrameTypeError(…, TypeError)
     │ └ FrameShapeError(…, ValueError)
     ├ WriterClosedError(…, RuntimeError)
+    ├ WriterCopyError(…, TypeError)
     ├ NotRecordingError(…, RuntimeError, AssertionError)
     ├ RecordedFramesError(…, TypeError, AttributeError)
     ├ CallbackError(…, RuntimeError)
@@ -54,6 +55,7 @@ __all__ = [
     "RenderModeError",
     "StatsKeyError",
     "WriterClosedError",
+    "WriterCopyError",
 ]
 
 
@@ -114,6 +116,10 @@ class FrameShapeError(FrameError, ValueError):
 
 class WriterClosedError(GymreelError, RuntimeError):
     """A frame was written after ``close()`` or ``finish()``."""
+
+
+class WriterCopyError(GymreelError, TypeError):
+    """A ``VideoWriter`` was to be copied or pickled: one file has one writer."""
 
 
 class NotRecordingError(GymreelError, RuntimeError, AssertionError):

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal
+from typing import Any, Literal, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +34,7 @@ from gymreel.errors import (
     ConfigError,
     GymreelError,
     GymreelWarning,
+    WriterCopyError,
 )
 from gymreel.tiles import TileWriter, list_tiles
 from gymreel.video_html import video_html
@@ -282,6 +283,7 @@ class VideoWriter:
         """Return the recording if its file is complete, ``None`` if it is not yet. Never waits.
 
         Raises:
+            WriterClosedError: This process was forked, and the writer is its parent's.
             EncodeError, OutputError: The recording failed, and no call has raised that yet.
         """
         result = self._stream.result()
@@ -304,10 +306,11 @@ class VideoWriter:
     def completion(self) -> Callable[[], bool]:
         """Return a function that says whether the file is complete, or as complete as it gets.
 
-        It does not keep the writer from being dropped.
+        It does not keep the writer from being dropped. In a forked child, whose affair the file is
+        not, the function says that it is complete.
         """
         stream = self._stream
-        return lambda: stream.result() is not None
+        return lambda: not stream.belongs_here() or stream.result() is not None
 
     def close(self) -> Recording:
         """Wait until the file is complete and return what is in it. Idempotent.
@@ -315,6 +318,7 @@ class VideoWriter:
         Raises:
             EncodeError, OutputError: The recording failed, and no call has raised that yet. What
                 was recorded is kept; the message names the file.
+            WriterClosedError: This process was forked, and the writer is its parent's.
         """
         self.finish()
         self._stream.wait()
@@ -358,6 +362,13 @@ class VideoWriter:
         stream.finish()
         if stream.belongs_here():
             _abandoned.append(stream)
+
+    def __reduce_ex__(self, protocol: object) -> NoReturn:
+        """Refuse to be copied or pickled: a copy would complete the file when it is dropped."""
+        raise WriterCopyError(
+            f"{self!r} cannot be copied or pickled, as one file has one writer; make another "
+            "VideoWriter with another path"
+        )
 
     def __repr__(self) -> str:
         """Show the file and whether it takes frames."""
