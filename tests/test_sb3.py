@@ -15,7 +15,14 @@ from environments import NumberedEnv, read_number
 from frames import HEIGHT, WIDTH
 from video_reader import count_frames, decode, names_in, numbers_in, tags
 
-from gymreel import ConfigError, Episode, FrameTypeError, OutputError, keep
+from gymreel import (
+    ConfigError,
+    Episode,
+    FrameTypeError,
+    GymreelWarning,
+    OutputError,
+    keep,
+)
 from gymreel.trackers import Tracker
 
 pytest.importorskip(
@@ -142,6 +149,14 @@ CASES: dict[str, tuple[Script, Callable[[int], bool], dict[str, Any]]] = {
 }
 
 
+CUT_SHORT = {
+    "due while recording": ("rl-video-step-12-to-step-15.mp4", "rl-video-step-12-to-step-14.mp4"),
+    "cut short": ("rl-video-step-4-to-step-104.mp4", "rl-video-step-4-to-step-6.mp4"),
+    "default length": ("rl-video-step-0-to-step-200.mp4", "rl-video-step-0-to-step-3.mp4"),
+}
+"""What a clip is called that is cut short: by Stable-Baselines3, and by gymreel."""
+
+
 @pytest.mark.parametrize("num_envs", [1, 3, 4])
 @pytest.mark.parametrize("name", CASES)
 def test_same_files_frames_and_states(
@@ -158,6 +173,12 @@ def test_same_files_frames_and_states(
             states[whose].append(state_of(env))
         env.close()
         states[whose].append(state_of(env))
+    if name in CUT_SHORT:  # Ours is named after what it holds in the end.
+        planned, held = CUT_SHORT[name]
+        clips.videos[held] = clips.videos.pop(planned)
+        states["theirs"][-1] = tuple(
+            held if entry == planned else entry for entry in states["theirs"][-1]
+        )
     assert states["ours"] == states["theirs"]
     folder = tmp_path / "ours"
     ours = {
@@ -259,9 +280,48 @@ def test_a_reset_that_begins_a_clip_leaves_the_one_before(tmp_path: Path) -> Non
     act(env, 1)
     env.close()
     assert {name: numbers_in(tmp_path / name) for name in names_in(tmp_path)} == {
-        "rl-video-step-0-to-step-10.mp4": [0, 1, 2, 3],
-        "rl-video-step-3-to-step-13.mp4": [4, 5],
+        "rl-video-step-0-to-step-3.mp4": [0, 1, 2, 3],
+        "rl-video-step-3-to-step-4.mp4": [4, 5],
     }
+
+
+def test_a_clip_that_is_cut_short_is_named_for_what_it_holds(tmp_path: Path) -> None:
+    told: list[Episode] = []
+    envs = [
+        VecVideoRecorder(
+            make(), tmp_path, lambda step: step == 2, 200, on_saved=told.append, name_prefix="a/b"
+        )
+        for _ in range(2)
+    ]
+    for env in envs:
+        env.reset()
+    act(envs[0], 4)
+    with pytest.warns(GymreelWarning, match="is another recording's of this run") as caught:
+        act(envs[1], 4)
+    assert len(caught) == 1
+    for env in envs:
+        env.close()
+    names = ["b-step-2-to-step-4.mp4", "b-step-2-to-step-4-2.mp4"]
+    assert {name: numbers_in(tmp_path / "a" / name) for name in names_in(tmp_path / "a")} == {
+        name: [2, 3, 4] for name in names
+    }
+    paths = [tmp_path / "a" / name for name in names]
+    assert [episode.path for episode in told] == paths
+    for env, path in zip(envs, paths, strict=True):
+        assert env.video_path == str(path)
+        assert env.video_name == os.path.join("a", path.name)
+        assert env.video_recorder.path == str(path)
+
+
+def test_the_clip_is_where_huggingface_sb3_looks_for_it(tmp_path: Path) -> None:
+    """It records a replay like this, and reads the file that ``video_recorder.path`` names."""
+    env = VecVideoRecorder(make(), tmp_path, lambda step: step == 0, 3, name_prefix="")
+    assert env.video_recorder.path is None, "there is none yet"
+    env.reset()
+    act(env, 3)
+    env.close()
+    assert env.video_recorder.path == str(tmp_path / "-step-0-to-step-3.mp4")
+    assert numbers_in(tmp_path / "-step-0-to-step-3.mp4") == [0, 1, 2, 3]
 
 
 def test_a_clip_that_gives_way_at_once_is_not_told_of(tmp_path: Path) -> None:
@@ -330,7 +390,7 @@ def test_a_clip_that_fails_costs_one_warning(tmp_path: Path) -> None:
         act(env, 8)
     assert len(caught) == 1
     env.close()
-    assert numbers_in(tmp_path / "rl-video-step-0-to-step-3.mp4") == [0, 1]
+    assert numbers_in(tmp_path / "rl-video-step-0-to-step-1.mp4") == [0, 1]
     # The environment has begun its next episode with the frame after number 5.
     assert count_frames(tmp_path / "rl-video-step-4-to-step-7.mp4") == 4
 

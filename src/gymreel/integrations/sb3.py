@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import os
+import types
 from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -12,6 +14,7 @@ from typing import Any, Literal
 import numpy as np
 
 from gymreel import _core, grid
+from gymreel._runs import RunMember
 from gymreel.config import DEFAULT_MAX_PENDING_BYTES
 from gymreel.episodes import Episode
 from gymreel.errors import (
@@ -24,10 +27,11 @@ from gymreel.errors import (
 from gymreel.extras import missing_package
 from gymreel.keep import KeepPolicy
 from gymreel.trackers import Tracker
+from gymreel.wrappers._arguments import video_path
 from gymreel.wrappers._episode_recording import EpisodeRecording
 from gymreel.wrappers._episode_totals import EpisodeTotals, add_reward
 from gymreel.wrappers.vector._arguments import check_aspect_ratio
-from gymreel.writer import VideoWriter
+from gymreel.writer import Recording, VideoWriter
 
 try:
     # Not from the package: that may be half imported when gymreel.patch() brings this in.
@@ -51,14 +55,17 @@ class VecVideoRecorder(EpisodeRecording, VecEnvWrapper):
 
     A clip begins at a reset or a step for which ``record_video_trigger`` says so, ends once it has
     more than ``video_length`` frames, and is called
-    ``{name_prefix}-step-{begin}-to-step-{begin + video_length}`` even if :meth:`close` cuts it
-    short.
+    ``{name_prefix}-step-{begin}-to-step-{begin + video_length}``. One that is cut short, by
+    :meth:`close` or by a reset that begins another, gets a name for the steps that it holds when it
+    is complete.
 
     Attributes:
         recording: Whether frames are being recorded.
         step_id: Steps so far, each of all environments.
         video_name: Of the latest clip, with suffix.
-        video_path: Where that goes.
+        video_path: Where that goes, or is.
+        video_recorder: Has that as ``path``, as it did in older versions of Stable-Baselines3:
+            ``huggingface_sb3`` looks there.
         frames_per_sec: Frames per second of the next clip.
 
     Differences from Stable-Baselines3: ``recorded_frames`` counts the frames and holds none.
@@ -177,7 +184,7 @@ class VecVideoRecorder(EpisodeRecording, VecEnvWrapper):
         if video_aspect_ratio is not None:
             self._aspect_ratio = check_aspect_ratio(video_aspect_ratio)
         self._num_columns = 0
-        self._begin = 0  # Steps before the clip.
+        self._clip: _Clip | None = None
         self._replaced: Path | None = None  # The file of a clip that gives way to the next.
 
     def reset(self) -> Any:
@@ -260,20 +267,32 @@ class VecVideoRecorder(EpisodeRecording, VecEnvWrapper):
     def _start_recording(self) -> None:
         """Begin a recording into :attr:`video_path`; one that is in progress ends first."""
         before = self._recorded_frames.writer
-        if before is not None and self._begin == self.step_id:
+        if before is not None and self._clip is not None and self._clip.begin == self.step_id:
             # Two resets without a step between them, the user's and that of ``learn()``: the few
             # frames since the first give way to this clip, and nobody is told of them.
             self._replaced = before.path
             self._stop_recording()
             self._unfinished.forget(before)
-        self._begin = self.step_id
         try:
             self.start_recording(self.video_name.removesuffix(self._suffix))
         finally:
             self._replaced = None
         if self.recording:
-            self.video_path = str(self.recorded_frames.path)
+            writer = self._recorded_frames.writer
+            assert writer is not None
+            self._clip = _Clip(self.name_prefix, self.step_id, int(self.video_length), writer.path)
+            self._take_name_of_clip()
+            rename = functools.partial(self._clip.rename, self._run, self.video_folder)
+            self._unfinished.rename(writer, rename)
+
+    def _take_name_of_clip(self) -> None:
+        if self._clip is not None:
+            self.video_path = str(self._clip.path)
             self.video_name = os.path.relpath(self.video_path, self.video_folder)
+
+    def _settle_videos(self, *, wait: bool = False) -> None:
+        super()._settle_videos(wait=wait)
+        self._take_name_of_clip()
 
     def _make_writer(
         self, video_name: str, episode: Episode, *, instead_of: Path | None = None
@@ -315,6 +334,11 @@ class VecVideoRecorder(EpisodeRecording, VecEnvWrapper):
         width, height = grid.cell_size(_core.tile_sizes(tiles))
         return grid.arrange(count, width, height, self._aspect_ratio)[0]
 
+    @property
+    def video_recorder(self) -> types.SimpleNamespace:
+        """The latest clip, as ``path``; None before the first."""
+        return types.SimpleNamespace(path=None if self._clip is None else str(self._clip.path))
+
     def _count_steps(self) -> int:
         num_steps: int = self.step_id * self.num_envs
         return num_steps
@@ -325,6 +349,32 @@ class VecVideoRecorder(EpisodeRecording, VecEnvWrapper):
         first = next(iter(getattr(base, "envs", ())), None)
         spec = getattr(first, "spec", None)
         return str(spec.id if spec is not None else type(base).__name__)
+
+
+class _Clip:
+    """The latest clip: at which step it begins, and where it is."""
+
+    def __init__(self, prefix: str, begin: int, length: int, path: Path) -> None:
+        self._prefix = prefix
+        self.begin = begin
+        self._length = length
+        self.path = path
+
+    def rename(self, run: RunMember, folder: str, recording: Recording) -> Path:
+        """Name a complete clip after the steps that it holds, where it was to hold more."""
+        if recording.num_frames > self._length:
+            return self.path
+        end = self.begin + recording.num_frames - 1
+        name = f"{self._prefix}-step-{self.begin}-to-step-{end}"
+        claim = run.claim(video_path(folder, name, self.path.suffix))
+        try:
+            os.replace(self.path, claim.path)
+            self.path = claim.path
+        except OSError:  # It keeps the name that it has.
+            pass
+        finally:
+            claim.release()
+        return self.path
 
 
 def _innermost(venv: VecEnv) -> VecEnv:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+import dataclasses
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Literal
 
 from gymreel._warnings import warn_in_recorder
@@ -26,6 +29,8 @@ class UnfinishedVideos:
         """Start without videos; complete ones are told of through ``reports``."""
         self._reports = reports
         self._videos: dict[VideoWriter, Episode | None] = {}
+        self._renaming: dict[VideoWriter, Callable[[Recording], Path]] = {}
+        self._forgotten: list[VideoWriter] = []
 
     def __len__(self) -> int:
         """Count them."""
@@ -41,9 +46,14 @@ class UnfinishedVideos:
             del self._videos[writer]  # They are told of in the order in which they ended.
             self._videos[writer] = episode
 
+    def rename(self, writer: VideoWriter, rename: Callable[[Recording], Path]) -> None:
+        """Have a video renamed when it is complete; ``rename`` returns where it is then."""
+        self._renaming[writer] = rename
+
     def forget(self, writer: VideoWriter) -> None:
         """Say nothing more of a video, as another one takes its place."""
-        self._videos.pop(writer, None)
+        self._drop(writer)
+        self._forgotten.append(writer)
 
     def report(
         self,
@@ -79,11 +89,29 @@ class UnfinishedVideos:
                 # First, as what is told of it may come back here.
                 self._videos.pop(writer, None)
                 if recording.num_frames > 0 and recording.path == writer.path:
+                    if writer in self._renaming:
+                        path = self._renaming[writer](recording)
+                        recording = dataclasses.replace(recording, path=path)
                     self._complete(recording, episode, announce=announce)
-            self._videos.pop(writer, None)
+            self._drop(writer)
+        if wait:
+            self._await_forgotten()
+        elif self._forgotten:
+            self._forgotten = [each for each in self._forgotten if not each.completion()()]
 
         failures += [("", failure) for failure in self._reports.take_failures()]
         say_failures(failures, on_error)
+
+    def _drop(self, writer: VideoWriter) -> None:
+        self._videos.pop(writer, None)
+        self._renaming.pop(writer, None)
+
+    def _await_forgotten(self) -> None:
+        """Wait for those of which nothing is said, too: their hidden files are gone then."""
+        forgotten, self._forgotten = self._forgotten, []
+        for writer in forgotten:
+            with contextlib.suppress(GymreelError):
+                writer.close()
 
     def _complete(self, recording: Recording, episode: Episode | None, *, announce: bool) -> None:
         if announce:
