@@ -335,6 +335,18 @@ def test_a_clip_that_gives_way_at_once_is_not_told_of(tmp_path: Path) -> None:
     assert numbers_in(tmp_path / "rl-video-step-0-to-step-2.mp4") == [1, 2, 3]
 
 
+def test_closing_waits_for_clips_that_gave_way_too(tmp_path: Path) -> None:
+    env = VecVideoRecorder(make(4), tmp_path, lambda step: step == 0, 2)
+    writers = []
+    for _ in range(20):
+        env.reset()
+        writers.append(env.recorded_frames.writer)
+    act(env, 2)
+    env.close()
+    assert all(writer.poll() is not None for writer in writers)
+    assert names_in(tmp_path) == ["rl-video-step-0-to-step-2.mp4"]
+
+
 class _Noting(Tracker):
     def __init__(self) -> None:
         self.videos: list[Episode] = []
