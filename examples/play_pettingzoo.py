@@ -8,7 +8,7 @@ from gymreel import read_episodes
 from gymreel.integrations.pettingzoo import RecordVideo
 
 env = pettingzoo.make("aec", "classic/tictactoe-v3", render_mode="rgb_array")
-env = RecordVideo(env, "tictactoe", episode_trigger=lambda episode: True)
+env = RecordVideo(env, "tictactoe", episode_trigger=lambda episode: True, episode_log=True)
 for game in range(3):
     env.reset(seed=game)
     for agent in env.agent_iter():
@@ -21,7 +21,7 @@ for game in range(3):
 env.close()
 
 env = pettingzoo.make("parallel", "butterfly/cooperative_pong-v6", render_mode="rgb_array", max_cycles=100)
-env = RecordVideo(env, "pong", episode_trigger=lambda episode: True)
+env = RecordVideo(env, "pong", episode_trigger=lambda episode: True, episode_log=True)
 env.reset(seed=1)
 while env.agents:
     env.step({agent: env.action_space(agent).sample() for agent in env.agents})

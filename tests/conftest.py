@@ -23,6 +23,12 @@ for name in ("SIGHUP", "SIGQUIT"):
         signal.signal(getattr(signal, name), signal.SIG_DFL)
 
 
+@pytest.fixture
+def episode_logs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let every recorder write the log of its episodes, as a user does for scripts of others."""
+    monkeypatch.setenv("GYMREEL_EPISODE_LOG", "1")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     # What fails there, how and how soon, is libx264's: of other encoders these tests say nothing.
     for item in items:

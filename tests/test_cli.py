@@ -221,6 +221,7 @@ SINGLE_FILE = """
     """
 
 
+@pytest.mark.usefixtures("episode_logs")
 def test_a_script_of_a_whole_algorithm(tmp_path: Path) -> None:
     write(tmp_path / "algorithm.py", SINGLE_FILE)
     output = gymreel_run(

@@ -18,7 +18,8 @@ from video_reader import names_in, numbers_in
 
 import gymreel
 from gymreel import ConfigError, Episode, OutputError, read_episodes
-from gymreel.episodes import LOG_NAME, EpisodeLog
+from gymreel._episode_log import EpisodeLog
+from gymreel.episodes import LOG_NAME
 from gymreel.triggers import always, at, never
 from gymreel.wrappers import RecordEpisodeStatistics, RecordVideo
 
@@ -48,7 +49,7 @@ def _lines(folder: Path) -> list[dict[str, Any]]:
 
 def test_every_episode_has_a_line_recorded_or_not(tmp_path: Path) -> None:
     folder = tmp_path / "videos"
-    env = RecordVideo(NumberedEnv(4), folder, at({1}))
+    env = RecordVideo(NumberedEnv(4), folder, at({1}), episode_log=True)
     for seed in (7, None, 9):
         env.reset(seed=seed)
         for _ in range(4):
@@ -74,7 +75,12 @@ def test_every_episode_has_a_line_recorded_or_not(tmp_path: Path) -> None:
 
 def test_returns_and_lengths_are_those_of_the_statistics(tmp_path: Path) -> None:
     env = RecordEpisodeStatistics(
-        RecordVideo(gym.make("CartPole-v1", render_mode="rgb_array"), tmp_path / "v", never)
+        RecordVideo(
+            gym.make("CartPole-v1", render_mode="rgb_array"),
+            tmp_path / "v",
+            never,
+            episode_log=True,
+        )
     )
     env.action_space.seed(3)
     expected = []
@@ -109,7 +115,7 @@ class _TakesAnySeed(NumberedEnv):
     ],
 )
 def test_a_seed_may_be_anything(tmp_path: Path, seed: Any, expected: Any) -> None:
-    with RecordVideo(_TakesAnySeed(2), tmp_path / "v", never) as env:
+    with RecordVideo(_TakesAnySeed(2), tmp_path / "v", never, episode_log=True) as env:
         env.reset(seed=seed)
         for _ in range(2):
             env.step(0)
@@ -133,7 +139,7 @@ def test_an_info_that_cannot_be_read_costs_itself(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("ending", ["reset", "close"])
 def test_an_episode_that_was_cut_short_is_there_once(tmp_path: Path, ending: str) -> None:
-    env = RecordVideo(NumberedEnv(9), tmp_path / "v", always)
+    env = RecordVideo(NumberedEnv(9), tmp_path / "v", always, episode_log=True)
     env.reset()
     env.step(0)
     env.step(0)
@@ -152,7 +158,7 @@ def test_an_episode_that_was_cut_short_is_there_once(tmp_path: Path, ending: str
 
 
 def test_steps_after_the_end_make_no_second_line(tmp_path: Path) -> None:
-    env = RecordVideo(NumberedEnv(2), tmp_path / "v", never)
+    env = RecordVideo(NumberedEnv(2), tmp_path / "v", never, episode_log=True)
     env.reset()
     for _ in range(5):
         env.step(0)
@@ -161,7 +167,7 @@ def test_steps_after_the_end_make_no_second_line(tmp_path: Path) -> None:
 
 
 def test_info_is_there_as_far_as_json_goes(tmp_path: Path) -> None:
-    with RecordVideo(_Told(2), tmp_path / "v", never) as env:
+    with RecordVideo(_Told(2), tmp_path / "v", never, episode_log=True) as env:
         run_episodes(env)
     (episode,) = read_episodes(tmp_path / "v")
     assert episode.info == {
@@ -199,7 +205,7 @@ def test_a_second_run_goes_on_and_takes_over_the_videos_of_the_same_name(tmp_pat
             from environments import NumberedEnv, run_episodes
             from gymreel.wrappers import RecordVideo
 
-            env = RecordVideo(NumberedEnv({length}), sys.argv[1])
+            env = RecordVideo(NumberedEnv({length}), sys.argv[1], episode_log=True)
             run_episodes(env)
             env.close()
         """
@@ -222,7 +228,7 @@ def test_half_a_line_of_a_crash_is_passed_over_and_not_continued(tmp_path: Path)
 
 
 def test_a_folder_that_moves_takes_its_videos_along(tmp_path: Path) -> None:
-    with RecordVideo(NumberedEnv(2), tmp_path / "here", name_prefix="a/b") as env:
+    with RecordVideo(NumberedEnv(2), tmp_path / "here", name_prefix="a/b", episode_log=True) as env:
         run_episodes(env)
     (tmp_path / "here").rename(tmp_path / "there")
     (episode,) = read_episodes(tmp_path / "there")
@@ -231,7 +237,7 @@ def test_a_folder_that_moves_takes_its_videos_along(tmp_path: Path) -> None:
 
 def test_strange_names_come_back(tmp_path: Path) -> None:
     prefix = 'it\'s "quoted"\\ \U0001f3ac\n'
-    with RecordVideo(NumberedEnv(2), tmp_path / "v", name_prefix=prefix) as env:
+    with RecordVideo(NumberedEnv(2), tmp_path / "v", name_prefix=prefix, episode_log=True) as env:
         run_episodes(env)
     (episode,) = read_episodes(tmp_path / "v")
     assert episode.name_prefix == prefix
@@ -244,7 +250,7 @@ def test_a_log_that_cannot_be_written_is_told_once_and_videos_go_on(
     tmp_path: Path, on_error: Any
 ) -> None:
     folder = tmp_path / "v"
-    env = RecordVideo(NumberedEnv(2), folder, always, on_error=on_error)
+    env = RecordVideo(NumberedEnv(2), folder, always, on_error=on_error, episode_log=True)
     (folder / LOG_NAME).mkdir()
     run_episodes(env)
     if on_error == "raise":

@@ -13,13 +13,16 @@ from typing import Any
 
 import pytest
 from environments import NumberedEnv
+from frames import numbered
 from video_reader import names_in, numbers_in
 
-from gymreel import CallbackError, ConfigError, Episode, keep, read_episodes
+from gymreel import CallbackError, ConfigError, Episode, VideoWriter, keep, read_episodes
 from gymreel.keep import KeepPolicy
 from gymreel.trackers import Tracker
 from gymreel.triggers import always, at
 from gymreel.wrappers import RecordVideo
+from gymreel.wrappers._episode_reports import EpisodeReports
+from gymreel.wrappers._unfinished_videos import UnfinishedVideos
 
 
 class _Scored(NumberedEnv):
@@ -212,14 +215,44 @@ def test_a_video_that_is_gone_already_is_no_failure(tmp_path: Path) -> None:
 
 
 def test_a_video_that_took_the_place_of_another_is_not_removed_for_it(tmp_path: Path) -> None:
-    env = RecordVideo(_Scored(SCORES), tmp_path / "v", lambda _: False, keep=keep.last(1))
-    for _ in range(3):
-        env.reset()
-        env.start_recording("same")
-        env.step(0)
-        env.step(0)
-    env.close()
-    assert names_in(tmp_path / "v") == ["same.mp4"]
+    # The older of two recordings of one name is slower to finish: its file is never there.
+    path = tmp_path / "same.mp4"
+    saved: list[Episode] = []
+    reports = EpisodeReports(tmp_path, keep=lambda e: e.index == 1, on_saved=saved.append)
+    unfinished = UnfinishedVideos(reports)
+    older, newer = VideoWriter(path), VideoWriter(path)
+    for number, writer in enumerate((older, newer)):
+        unfinished.add(writer)
+        writer.write(numbered(number + 7))
+    unfinished.ended(newer, Episode(1))
+    newer.close()
+    assert numbers_in(path) == [8]
+    unfinished.report()
+    unfinished.ended(older, Episode(0))
+    unfinished.report(wait=True)
+    assert numbers_in(path) == [8]
+    assert [(episode.index, episode.path) for episode in saved] == [(1, path)]
+
+
+def test_a_kept_video_is_not_removed_once_another_may_have_its_place(tmp_path: Path) -> None:
+    path = tmp_path / "same.mp4"
+    unfinished = UnfinishedVideos(EpisodeReports(tmp_path, keep=keep.best(1)))
+
+    def record(name: str, number: int, return_: float) -> VideoWriter:
+        writer = VideoWriter(tmp_path / name)
+        unfinished.add(writer)
+        writer.write(numbered(number))
+        unfinished.ended(writer, Episode(number, return_=return_, terminated=True))
+        writer.close()
+        return writer
+
+    record("same.mp4", 1, 1.0)
+    unfinished.report()
+    record("other.mp4", 2, 2.0)
+    record("same.mp4", 3, 3.0)
+    unfinished.report()  # The second is better than the first, whose place the third has taken.
+    assert names_in(tmp_path) == ["same.mp4"]
+    assert numbers_in(path) == [3]
 
 
 def test_on_saved_may_close_the_environment(tmp_path: Path) -> None:

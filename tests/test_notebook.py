@@ -19,6 +19,8 @@ from gymreel.triggers import always, at
 from gymreel.video_html import MAX_EMBEDDED_BYTES, video_html
 from gymreel.wrappers import RecordVideo
 
+pytestmark = pytest.mark.usefixtures("episode_logs")
+
 
 class _Page(HTMLParser):
     """The tags of a piece of HTML, which must be balanced, and its text."""

@@ -32,9 +32,12 @@ from gymreel.wrappers import RecordVideo
 
 FIRST = "rl-video-episode-0.mp4"
 
-pytestmark = pytest.mark.filterwarnings(
-    "ignore:.*is another recording's of this run:gymreel.GymreelWarning"
-)
+pytestmark = [
+    pytest.mark.usefixtures("episode_logs"),
+    pytest.mark.filterwarnings(
+        "ignore:.*is another recording's of this run:gymreel.GymreelWarning"
+    ),
+]
 needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
 
 

@@ -369,6 +369,7 @@ def test_clips_are_told_of_and_only_the_last_are_kept(tmp_path: Path) -> None:
         keep=keep.last(2),
         on_saved=told.append,
         trackers=[tracker],
+        report_when="complete",
     )
     env.reset()
     act(env, 14)

@@ -35,7 +35,7 @@ def test_logging_has_a_line_for_each_episode_and_video(
     assert lines == [
         "episode 0, return 3, 3 steps, terminated",
         "episode 1, return 3, 3 steps, terminated",
-        "episode 2, return 1, 1 step, cut short",
+        "episode 2, return 1, 1 step, interrupted",
     ]
 
 

@@ -65,7 +65,7 @@ def test_a_store_a_folder_and_a_prefix_of_ones_own(tmp_path: Path) -> None:
     tracker = MLflow(run_id, tracking_uri=uri, artifact_path="a/b", prefix="eval")
     video = tmp_path / "x.mkv"
     video.write_bytes(b"video")
-    tracker.log_episode(Episode(0, length=3, step=5, return_=None))
+    tracker.log_episode(Episode(0, length=3, step=5, return_=None, terminated=True))
     tracker.log_video(Episode(0, length=3, step=5, path=video))
     assert client.get_run(run_id).data.metrics == {"eval/length": 3.0}
     assert [entry.path for entry in client.list_artifacts(run_id, "a/b")] == ["a/b/x.mkv"]

@@ -113,9 +113,9 @@ def test_a_summary_writer_that_is_there_is_written_through(tmp_path: Path, packa
 
 def test_an_episode_without_a_return_has_a_length(tmp_path: Path) -> None:
     tracker = TensorBoard(tmp_path)
-    tracker.log_episode(Episode(0, length=7, step=9, return_=None))
+    tracker.log_episode(Episode(0, length=7, step=9, return_=None, terminated=True))
     tracker.close()
-    tracker.log_episode(Episode(1, length=8, step=20, return_=float("-inf")))
+    tracker.log_episode(Episode(1, length=8, step=20, return_=float("-inf"), terminated=True))
     tracker.close()
     events = _read(tmp_path)
     assert _scalars(events, "episode/length") == [(9, 7.0), (20, 8.0)]
@@ -134,7 +134,7 @@ def test_copies_share_an_event_file_and_pickles_have_their_own(tmp_path: Path) -
     assert copy.deepcopy([tracker])[0] is tracker
     other = pickle.loads(pickle.dumps(tracker))
     for step, each in enumerate((tracker, other)):
-        each.log_episode(Episode(step, length=step, step=step))
+        each.log_episode(Episode(step, length=step, step=step, terminated=True))
         each.close()
     assert len(names_in(tmp_path)) == 2
     assert _scalars(_read(tmp_path), "episode/length") == [(0, 0.0), (1, 1.0)]
@@ -147,7 +147,7 @@ def test_nothing_is_lost_without_close(tmp_path: Path) -> None:
         from gymreel.trackers import TensorBoard
         tracker = TensorBoard(sys.argv[1])
         for number in range(30):
-            tracker.log_episode(Episode(number, step=number))
+            tracker.log_episode(Episode(number, step=number, terminated=True))
     """
     run_python(script, tmp_path / "runs")
     assert len(_read(tmp_path / "runs").Scalars("episode/length")) == 30
@@ -155,19 +155,19 @@ def test_nothing_is_lost_without_close(tmp_path: Path) -> None:
 
 def _log_from_child(tracker: TensorBoard, first: int) -> None:
     for number in range(first, first + 30):
-        tracker.log_episode(Episode(number, step=number, length=1))
+        tracker.log_episode(Episode(number, step=number, length=1, terminated=True))
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="forks")
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
 def test_forked_children_write_event_files_of_their_own(tmp_path: Path) -> None:
     tracker = TensorBoard(tmp_path)
-    tracker.log_episode(Episode(0, step=0))
+    tracker.log_episode(Episode(0, step=0, terminated=True))
     child = multiprocessing.get_context("fork").Process(target=_log_from_child, args=(tracker, 100))
     child.start()
     child.join(30)
     assert child.exitcode == 0
-    tracker.log_episode(Episode(1, step=1))
+    tracker.log_episode(Episode(1, step=1, terminated=True))
     tracker.close()
     assert len(names_in(tmp_path)) == 2
     steps = [step for step, _ in _scalars(_read(tmp_path), "episode/length")]
@@ -181,7 +181,7 @@ def test_the_folder_is_where_it_was_said_to_be(
     tracker = TensorBoard("runs")
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path / "elsewhere")
-    tracker.log_episode(Episode(0))
+    tracker.log_episode(Episode(0, terminated=True))
     tracker.close()
     assert names_in(tmp_path / "elsewhere") == []
     assert len(names_in(tmp_path / "runs")) == 1

@@ -119,7 +119,9 @@ def test_a_training_that_counts_the_steps_itself_loses_none(tmp_path: Path, run:
     tracker = WandB(commit=False)
     for update in range(1, 5):
         for number in range(3 * update, 3 * update + 3):
-            tracker.log_episode(Episode(number, length=2, step=2 * number, return_=1.0))
+            tracker.log_episode(
+                Episode(number, length=2, step=2 * number, return_=1.0, terminated=True)
+            )
         run.log({"loss": update / 10}, step=update)
     run.finish()
     rows = _history(tmp_path)
@@ -156,12 +158,12 @@ def test_without_a_run_it_says_what_to_do(tmp_path: Path, run: Any) -> None:
 
 def test_the_axis_is_defined_for_each_run(tmp_path: Path, run: Any) -> None:
     tracker = WandB()
-    tracker.log_episode(Episode(0, length=1, step=1))
+    tracker.log_episode(Episode(0, length=1, step=1, terminated=True))
     run.finish()
     other = tmp_path / "other"
     other.mkdir()
     with wandb.init(mode="offline", project="tests", dir=str(other), settings=_settings()):
-        tracker.log_episode(Episode(1, length=2, step=3))
+        tracker.log_episode(Episode(1, length=2, step=3, terminated=True))
     assert _history(tmp_path) == [{"episode/length": 1, "episode/step": 1}]
     assert _history(other) == [{"episode/length": 2, "episode/step": 3}]
 

@@ -35,6 +35,8 @@ from gymreel import ConfigError, FrameError, GymreelError, OutputError, read_epi
 from gymreel.triggers import always, never
 from gymreel.wrappers.vector import RecordVideo
 
+pytestmark = pytest.mark.usefixtures("episode_logs")
+
 
 def fail() -> None:
     raise LookupError("no window")

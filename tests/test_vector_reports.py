@@ -35,6 +35,8 @@ from gymreel.wrappers.vector import RecordEpisodeStatistics as VectorStatistics
 from gymreel.wrappers.vector import RecordVideo
 from gymreel.wrappers.vector._episode_arrays import info_of
 
+pytestmark = pytest.mark.usefixtures("episode_logs")
+
 
 class Telling(NumberedEnv):
     """Says in its infos which environment and step it is."""
@@ -307,7 +309,7 @@ def test_numbers_go_on_from_an_episode_id_that_is_set(tmp_path: Path, layout: An
     assert envs.episode_id == 8
     envs.close()
     assert [name.rpartition("-")[2] for name in names_in(tmp_path / "v")] == ["7.mp4", "8.mp4"]
-    assert [episode.index for episode in read_episodes(tmp_path / "v")] == [7]
+    assert [episode.index for episode in read_episodes(tmp_path / "v")] == [7, 8]
 
 
 class Objectives(VectorWrapper):  # No generic before Gymnasium 1.4.
@@ -326,7 +328,7 @@ class Objectives(VectorWrapper):  # No generic before Gymnasium 1.4.
 @pytest.mark.parametrize("mode", MODES, ids=MODE_NAMES)
 @pytest.mark.parametrize(
     "rewards",
-    [np.ones((2, 3)), np.ones((2, 2)), np.ones((2, 1)), np.array([None, {}]), ["one", "two"]],
+    [np.ones((2, 3)), np.ones((2, 2)), np.array([None, {}]), ["one", "two"]],
     ids=lambda rewards: str(getattr(rewards, "shape", "list")),
 )
 def test_rewards_that_have_no_sum_cost_no_step(
@@ -346,6 +348,19 @@ def test_rewards_that_have_no_sum_cost_no_step(
     for name in names_in(tmp_path / "v"):
         found = tags(tmp_path / "v" / name)
         assert "return" not in found or found["steps"] == "0"
+
+
+@pytest.mark.parametrize("layout", ["grid", "separate"])
+@pytest.mark.parametrize("rewards", [np.ones((2, 1)), [np.ones(1), np.ones((1, 1))]])
+def test_rewards_that_are_arrays_of_one_element_have_a_sum(
+    tmp_path: Path, rewards: Any, layout: Any
+) -> None:
+    envs = RecordVideo(Objectives(sync(2, 3), rewards), tmp_path / "v", layout=layout)
+    for _ in play(envs, 3):
+        pass
+    envs.close()
+    ended = {(e.env_index, e.return_) for e in read_episodes(tmp_path / "v") if e.terminated}
+    assert ended == {(0, 2.0), (1, 3.0)}
 
 
 @pytest.mark.parametrize("layout", ["grid", "separate"])
@@ -408,6 +423,7 @@ def test_videos_of_episodes_that_never_end_are_told_of_meanwhile(
         video_length=1,
         keep=keep.last(2),
         on_saved=saved.append,
+        report_when="complete",
         on_error=on_error,
     )
     envs.reset()

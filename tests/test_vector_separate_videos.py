@@ -31,6 +31,8 @@ from gymreel.triggers import always, at, never
 from gymreel.wrappers import KeepTerminalFrame
 from gymreel.wrappers.vector import RecordEpisodeStatistics, RecordVideo
 
+pytestmark = pytest.mark.usefixtures("episode_logs")
+
 
 def separate(env: Any, folder: Path, **arguments: Any) -> RecordVideo[Any, Any]:
     """Record each environment by itself, every episode unless told otherwise."""

@@ -2,31 +2,32 @@
 
 from __future__ import annotations
 
+import collections
+import contextlib
 import dataclasses
+import errno
+import itertools
 import json
-import math
+import operator
 import os
-import time
-from collections.abc import Iterable, Mapping
+import stat
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
-import numpy as np
-
+from gymreel._listing import FolderListing
 from gymreel.config import check_path
 from gymreel.errors import OutputError
 from gymreel.video_html import text_html, video_html
 
-__all__ = ["LOG_NAME", "Episode", "EpisodeLog", "read_episodes"]
+__all__ = ["LOG_NAME", "Episode", "read_episodes"]
 
 LOG_NAME = "episodes.jsonl"
 
-_MAX_ELEMENTS = 64
-"""Longer arrays and lists of an ``info`` are not logged: observations and the like."""
 
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Episode:
     """One episode that has ended, and its video if it was recorded.
 
@@ -40,14 +41,16 @@ class Episode:
         return_: Sum of the rewards; None where they have no sum.
         length: Number of steps.
         seed: What the reset at its start was given, if anything.
-        terminated: Whether its last step said so,
-        truncated: or this. Neither, where a reset or ``close()`` cut it short.
+        terminated: Whether the environment said with the last step that the episode is over.
+        truncated: Whether the environment or a wrapper below cut the episode off with that step.
         info: The ``info`` of its last step.
         step: Steps taken in all environments together, up to its end.
         name_prefix: Of the wrapper that recorded it.
         path: The video; None where there is none (any more).
-        num_frames: Frames in the video, once it is complete; not in the log.
-        num_bytes: Size of the file, once it is complete.
+        num_frames: Frames in the video; 0 where that is not known.
+        num_bytes: Size of the video, once it is complete.
+        recorder: Which recorder this comes from, as ``host-process-number``; empty in logs of
+            gymreel 0.1.
     """
 
     index: int
@@ -64,13 +67,23 @@ class Episode:
     path: Path | None = None
     num_frames: int = 0
     num_bytes: int = 0
+    recorder: str = ""
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether the environment neither terminated nor truncated the episode.
+
+        Its length and return are what it had come to: ``close()`` or an early ``reset()`` ended it,
+        or its recording ended before it did.
+        """
+        return not (self.terminated or self.truncated)
 
     def with_video(self, path: Path, num_frames: int, num_bytes: int) -> Episode:
         """Return the same episode with its complete video."""
         return dataclasses.replace(self, path=path, num_frames=num_frames, num_bytes=num_bytes)
 
     def describe(self) -> str:
-        """Say in a few words which episode this is and how it went."""
+        """Return in a few words which episode this is and how it went."""
         words = [f"episode {self.index}"]
         if self.env_index:
             words.append(f"environment {self.env_index}")
@@ -86,68 +99,15 @@ class Episode:
         return video_html(self.path, caption=self.describe())
 
 
-class EpisodeLog:
-    """Appends a line of JSON for each episode to ``episodes.jsonl`` in a folder.
-
-    Each call is one write at the end of the file, so several processes may log into one folder, and
-    one that is killed leaves half a line at most, which the next one does not continue.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        """Log into a folder, whose file is made with the first line."""
-        # As text: Python 3.13 makes no other path any more when the interpreter ends.
-        self._folder = str(folder)
-        self._path = str(folder / LOG_NAME)
-        self._follows_half_a_line: bool | None = None  # Not looked yet.
-
-    def append(self, episodes: Iterable[Episode]) -> None:
-        """Append one line for each.
-
-        Raises:
-            OutputError: The file cannot be written.
-        """
-        now = time.time()
-        text = "".join(self._line(episode, now) for episode in episodes)
-        if not text:
-            return
-        try:
-            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND | _CLOEXEC, 0o666)
-            try:
-                if self._follows_half_a_line is None:
-                    self._follows_half_a_line = _ends_in_half_a_line(descriptor)
-                data = ("\n" * self._follows_half_a_line + text).encode()
-                written = os.write(descriptor, data)
-                self._follows_half_a_line = data[:written][-1:] != b"\n"
-            finally:
-                os.close(descriptor)
-        except OSError as error:
-            reason = error.strerror or str(error)
-            raise OutputError(
-                error.errno or 0, "write the episode log", reason, self._path
-            ) from error
-
-    def _line(self, episode: Episode, now: float) -> str:
-        """Give an episode as JSON. Written out, as one in twenty of a thousand may end a step."""
-        if episode.path is None:
-            video = "null"
-        else:
-            video = json.dumps(os.path.relpath(episode.path, self._folder).replace(os.sep, "/"))
-        seed = "null" if episode.seed is None else _json(episode.seed, "null")
-        info = _json(episode.info, "{}") if episode.info else "{}"
-        return (
-            f'{{"episode": {episode.index}, "env": {episode.env_index}, '
-            f'"return": {_number(episode.return_)}, "length": {episode.length}, '
-            f'"seed": {seed}, '
-            f'"terminated": {"true" if episode.terminated else "false"}, '
-            f'"truncated": {"true" if episode.truncated else "false"}, "step": {episode.step}, '
-            f'"video": {video}, "environment": {json.dumps(episode.environment)}, '
-            f'"name_prefix": {json.dumps(episode.name_prefix)}, "time": {now:.3f}, '
-            f'"info": {info}}}\n'
-        )
-
-
 def read_episodes(folder: str | os.PathLike[str]) -> list[Episode]:
-    """Read the log that ``RecordVideo`` keeps beside its videos.
+    """Return the episodes of the log that recorders write beside their videos.
+
+    A recorder writes it where it has ``keep=``, ``on_saved=`` or ``trackers=``, with
+    ``episode_log=True``, and where the environment variable ``GYMREEL_EPISODE_LOG`` is ``1``.
+
+    The log is taken as written by a stranger. A video is only ever a regular file in the folder or
+    below it: names that lead out of it and symbolic links name no video. Lines that are cut off,
+    longer than a MiB or not what gymreel writes are passed over.
 
     Args:
         folder: The ``video_folder``.
@@ -155,101 +115,219 @@ def read_episodes(folder: str | os.PathLike[str]) -> list[Episode]:
     Returns:
         All episodes in the order in which they ended, those of earlier runs first. ``path`` is None
         where the video is not there: it was not recorded, not kept, or has given way to a later
-        one of the same name. Of ``info`` there is what JSON can hold. Lines that were cut off, by a
-        crash or a full disk, are passed over.
+        one of the same name. ``num_frames`` is 0 where the log does not say it of the file that is
+        there. Of ``info`` there is what JSON can hold.
 
     Raises:
+        ConfigError: ``folder`` is not the name of a folder.
         OutputError: There is no log in that folder, or it cannot be read.
     """
-    root = Path(check_path(folder))
+    root = check_path(folder)
+    name = os.path.join(root, LOG_NAME)
     try:
-        lines = (root / LOG_NAME).read_text(encoding="utf-8", errors="replace").splitlines()
+        with _open_regular(name) as file:
+            return _Reader(root).read(file)
     except OSError as error:
         reason = error.strerror or str(error)
-        name = str(root / LOG_NAME)
+        if error.errno == errno.ENOENT and os.path.isdir(root):
+            reason += (
+                ". Recorders write one with episode_log=True, with keep=, on_saved= or trackers=, "
+                "or where the environment variable GYMREEL_EPISODE_LOG is 1"
+            )
+        elif error.errno == errno.ELOOP:
+            reason = "it is a symbolic link, which is not followed"
         raise OutputError(error.errno or 0, "read the episode log", reason, name) from error
-    episodes: list[Episode] = []
-    seen: set[Path] = set()
-    for line in reversed(lines):
-        episode = _parse(line, root)
-        if episode is None:
-            continue
-        if episode.path in seen:
-            episode = dataclasses.replace(episode, path=None, num_bytes=0)
-        elif episode.path is not None:
-            seen.add(episode.path)
-        episodes.append(episode)
-    episodes.reverse()
+
+
+_MAX_LINE_BYTES = 2**20
+_BATCH_BYTES = 2**16
+"""Lines are parsed by the batch, and one by one only where something is wrong with one of them."""
+
+_MAX_SHARED = 2**16
+_LARGEST_INT = 2**63
+_LARGEST_FLOAT = sys.float_info.max
+
+# In the order of Episode's attributes up to ``path``, then ``recorder``; and as gymreel 0.1 wrote
+# them, without the last.
+_NAMES = (
+    *("index", "env_index", "environment", "return_", "length", "seed", "terminated", "truncated"),
+    *("info", "step", "name_prefix", "path", "recorder"),
+)
+_get = operator.itemgetter(*_NAMES)
+_get_old = operator.itemgetter(
+    *("episode", "env", "environment", "return", "length", "seed", "terminated", "truncated"),
+    *("info", "step", "name_prefix", "video"),
+)
+_TYPES: tuple[frozenset[type], ...] = (
+    *(frozenset({kind}) for kind in (int, int, str)),
+    frozenset({int, float, type(None)}),
+    frozenset({int}),
+    frozenset({type(None), bool, int, float, str, list, dict}),  # Seeds may be anything.
+    *(frozenset({kind}) for kind in (bool, bool, dict, int, str)),
+    frozenset({str, type(None)}),
+    frozenset({str}),
+)
+_Row = tuple[Any, ...]
+
+
+class _Reader:
+    """Makes episodes of the lines of a log, which may be anything."""
+
+    def __init__(self, root: str) -> None:
+        self._root = Path(root)
+        self._listing = FolderListing(root)
+        self._strings: dict[str, str] = {}
+        self._numbers: dict[float, float] = {}
+        self._no_info: dict[str, Any] = {}  # One for all that have none.
+        self._episodes: list[Episode] = []
+        self._with_video: dict[str, int] = {}
+        """Where in the list the latest episode with each video is."""
+
+    def read(self, file: BinaryIO) -> list[Episode]:
+        """Read a log to its end."""
+        for lines in _batches(file):
+            entries = _parse(lines)
+            self._take_episodes(list(filter(None, map(_row, entries))))
+            for entry in entries:
+                if "num_frames" in entry:
+                    self._take_video(entry)
+        return self._episodes
+
+    def _take_episodes(self, rows: list[_Row]) -> None:
+        if rows and not _are_valid(rows):
+            rows = [row for row in rows if _are_valid([row])]
+        if not rows:
+            return
+        columns: dict[str, Any] = dict(zip(_NAMES, zip(*rows, strict=True), strict=True))
+        columns["environment"] = self._shared(columns["environment"])
+        columns["name_prefix"] = self._shared(columns["name_prefix"])
+        columns["recorder"] = self._shared(columns["recorder"])
+        columns["info"] = [info or self._no_info for info in columns["info"]]
+        columns["return_"] = self._shared_numbers(columns["return_"])
+        names = columns.pop("path")
+        start = len(self._episodes)
+        self._episodes += _make_episodes(len(rows), columns)
+        for position, video in enumerate(names, start):
+            if video is not None and (entry := self._listing.find(video)) is not None:
+                self._found(position, video, entry.stat(follow_symlinks=False).st_size)
+
+    def _shared(self, strings: Sequence[str]) -> Iterator[str]:
+        return map(self._strings.setdefault, strings, strings)
+
+    def _shared_numbers(self, numbers: Sequence[float | None]) -> list[float | None]:
+        """Return numbers as floats, equal ones as one object as long as there are not too many."""
+        if len(self._numbers) > _MAX_SHARED:
+            return [number if number is None else float(number) for number in numbers]
+        share = self._numbers.setdefault
+        floats = (number if number is None else float(number) for number in numbers)
+        return [number if number is None else share(number, number) for number in floats]
+
+    def _found(self, position: int, name: str, num_bytes: int) -> None:
+        """Note that an episode's video is there; no earlier episode has it any more."""
+        before = self._with_video.get(name)
+        if before is not None:
+            self._replace(before, path=None, num_frames=0, num_bytes=0)
+        self._with_video[name] = position
+        self._replace(position, path=self._root / name, num_bytes=num_bytes)
+
+    def _take_video(self, entry: dict[str, Any]) -> None:
+        """Note what is said of a complete video, if it is of the file that is there."""
+        name, num_frames = entry.get("path"), entry["num_frames"]
+        position = self._with_video.get(name) if isinstance(name, str) else None
+        if position is None or type(num_frames) is not int or not 0 <= num_frames < _LARGEST_INT:
+            return
+        episode = self._episodes[position]
+        named = (entry.get("recorder"), entry.get("num_bytes"))
+        if named == (episode.recorder, episode.num_bytes):
+            self._replace(position, num_frames=num_frames)
+
+    def _replace(self, position: int, **changes: Any) -> None:
+        self._episodes[position] = dataclasses.replace(self._episodes[position], **changes)
+
+
+def _parse(lines: list[bytes]) -> list[dict[str, Any]]:
+    """Return the objects in some lines, without what is none."""
+    entries: list[Any] = []
+    with contextlib.suppress(ValueError, RecursionError):
+        entries = _loads(b"[%b]" % b",".join(lines))
+    if len(entries) != len(lines):
+        entries = []
+        for line in lines:
+            with contextlib.suppress(ValueError, RecursionError):
+                entries.append(_loads(line))
+    return [entry for entry in entries if type(entry) is dict]
+
+
+def _loads(line: bytes) -> Any:
+    return _decoder.decode(line.decode("utf-8", "replace"))
+
+
+def _row(entry: dict[str, Any]) -> _Row | None:
+    try:
+        return _get(entry) if "index" in entry else (*_get_old(entry), "")
+    except KeyError:
+        return None
+
+
+def _are_valid(rows: list[_Row]) -> bool:
+    """Return whether all of them could be episodes."""
+    columns = tuple(zip(*rows, strict=True))
+    of_types = (
+        types.issuperset(map(type, column)) for types, column in zip(_TYPES, columns, strict=True)
+    )
+    if not all(of_types):
+        return False
+    index, env_index, _, return_, length, *_, step, _, _, _ = columns
+    returns = [value for value in return_ if value is not None] or (0,)
+    return (
+        min(index) >= -1
+        and min(map(min, (env_index, length, step))) >= 0
+        and max(map(max, (index, env_index, length, step))) < _LARGEST_INT
+        and min(returns) >= -_LARGEST_FLOAT
+        and max(returns) <= _LARGEST_FLOAT
+    )
+
+
+def _make_episodes(count: int, columns: Mapping[str, Iterable[Any]]) -> list[Episode]:
+    """Return episodes of the values of their attributes; a million take a second and not five."""
+    episodes = [object.__new__(Episode) for _ in range(count)]
+    for each in dataclasses.fields(Episode):
+        values = columns.get(each.name) or itertools.repeat(each.default)
+        collections.deque(map(getattr(Episode, each.name).__set__, episodes, values), maxlen=0)
     return episodes
 
 
-_CLOEXEC = getattr(os, "O_CLOEXEC", 0)
+def _open_regular(name: str) -> BinaryIO:
+    """Open a regular file for reading, and no link to one.
+
+    Raises:
+        OSError: It cannot be opened, or is something else.
+    """
+    flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+    file = open(name, "rb", opener=lambda path, _: os.open(path, flags))  # noqa: SIM115
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        file.close()
+        raise OSError(errno.EINVAL, "it is not a regular file")
+    return file
 
 
-def _ends_in_half_a_line(descriptor: int) -> bool:
-    size = os.lseek(descriptor, 0, os.SEEK_END)
-    if size == 0:
-        return False
-    os.lseek(descriptor, size - 1, os.SEEK_SET)
-    return os.read(descriptor, 1) != b"\n"
+def _batches(file: BinaryIO) -> Iterator[list[bytes]]:
+    """Yield the lines of a file, some at a time and without those that are too long."""
+    rest = b""
+    is_too_long = False
+    while block := file.read(_BATCH_BYTES):
+        *lines, rest = (rest + block).split(b"\n")
+        if is_too_long and lines:
+            del lines[0]
+            is_too_long = False
+        if is_too_long or len(rest) > _MAX_LINE_BYTES:
+            rest, is_too_long = b"", True
+        yield [line for line in lines if line]
+    yield [rest] if rest else []
 
 
-def _number(value: float | None) -> str:
-    """Give a number as JSON, which knows none that is not finite."""
-    return repr(float(value)) if value is not None and math.isfinite(value) else "null"
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
 
 
-def _json(value: Any, otherwise: str) -> str:
-    """Give what JSON can hold of something that an environment or its user gave."""
-    try:
-        return json.dumps(_plain(value))
-    except Exception:  # Their classes may raise whatever they like.
-        return otherwise
-
-
-def _plain(value: Any, depth: int = 4) -> Any:
-    """Give what JSON can hold of an ``info``; None for what it cannot."""
-    if isinstance(value, np.generic):
-        value = value.item()
-    if value is None or isinstance(value, (bool, int, str)):
-        return value
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if depth == 0:
-        return None
-    if isinstance(value, Mapping):
-        return {
-            str(key): plain
-            for key, entry in value.items()
-            if (plain := _plain(entry, depth - 1)) is not None or entry is None
-        }
-    if isinstance(value, np.ndarray) and value.size <= _MAX_ELEMENTS:
-        return _plain(value.tolist(), depth - 1)
-    if isinstance(value, (list, tuple)) and len(value) <= _MAX_ELEMENTS:
-        return [_plain(entry, depth - 1) for entry in value]
-    return None
-
-
-def _parse(line: str, folder: Path) -> Episode | None:
-    try:
-        entry = json.loads(line)
-        video = entry["video"]
-        path = folder / video if video is not None else None
-        num_bytes = path.stat().st_size if path is not None and path.is_file() else None
-        return Episode(
-            index=entry["episode"],
-            env_index=entry["env"],
-            environment=entry["environment"],
-            return_=entry["return"],
-            length=entry["length"],
-            seed=entry["seed"],
-            terminated=entry["terminated"],
-            truncated=entry["truncated"],
-            info=entry["info"],
-            step=entry["step"],
-            name_prefix=entry["name_prefix"],
-            path=path if num_bytes is not None else None,
-            num_bytes=num_bytes or 0,
-        )
-    except (ValueError, KeyError, TypeError, OSError):
-        return None
+_decoder = json.JSONDecoder(parse_constant=_refuse_constant)

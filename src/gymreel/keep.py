@@ -5,16 +5,25 @@ the three best and the latest. A policy sees the episodes whose videos are there
 and names those that stay; the files of the others are removed. ``|`` keeps what either keeps; with
 ``&`` the second chooses from what the first has chosen. Any function of an ``Episode`` serves as
 well: it is asked once about each.
+
+``best``, ``worst`` and ``failures`` leave out episodes that were interrupted, unless they are made
+with ``interrupted=True``: an episode that ``close()`` or an early ``reset()`` cut off after two
+steps is not a failure, and its return is not the worst. Where no other policy keeps them, the
+videos of such episodes go. ``last``, ``disk_budget`` and functions see every episode.
 """
 
 from __future__ import annotations
 
 import abc
+import copy
 import math
+import sys
 from collections import deque
 from collections.abc import Callable, Sequence
 from numbers import Real
+from typing import Any
 
+from gymreel._warnings import warn_in_recorder
 from gymreel.episodes import Episode
 from gymreel.errors import ConfigError
 
@@ -22,7 +31,28 @@ __all__ = ["KeepPolicy", "best", "disk_budget", "failures", "last", "worst"]
 
 
 class KeepPolicy(abc.ABC):
-    """Chooses which of the episodes with videos keep them."""
+    """Chooses which of the episodes with videos keep them.
+
+    A recorder makes a copy of a policy of this module, so that one policy may be given to several
+    recorders. Policies of other classes are the user's, and are never copied.
+
+    Attributes:
+        may_revoke: Whether a video that was chosen may be left out later. Recorders then tell
+            ``on_saved`` and trackers of videos only when they are closed. True unless a subclass
+            says otherwise.
+        skips_interrupted: Whether interrupted episodes are left out.
+    """
+
+    may_revoke: bool = True
+    skips_interrupted: bool = False
+
+    def __copy__(self) -> KeepPolicy:
+        """Return the policy itself."""
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> KeepPolicy:
+        """Return the policy itself; those of this module return one without a memory."""
+        return self
 
     @abc.abstractmethod
     def choose(self, episodes: Sequence[Episode]) -> Sequence[Episode]:
@@ -66,22 +96,34 @@ def as_policy(keep: KeepPolicy | Callable[[Episode], bool]) -> KeepPolicy:
     return _Function(keep)
 
 
-def best(n: int) -> KeepPolicy:
+def best(n: int, *, interrupted: bool = False) -> KeepPolicy:
     """Keep the ``n`` episodes with the highest returns; of equal ones the earlier.
 
+    Episodes whose returns are not known come after all others, and a warning says so once.
+
+    Args:
+        n: How many, at least 1.
+        interrupted: Whether to rank episodes that were interrupted too.
+
     Raises:
-        ConfigError: ``n`` is not a positive number.
+        ConfigError: ``n`` is not a positive number, or ``interrupted`` is no flag.
     """
-    return _Highest(_check_count(n), 1)
+    return _Highest("best", _check_count(n), _check_flag(interrupted))
 
 
-def worst(n: int) -> KeepPolicy:
+def worst(n: int, *, interrupted: bool = False) -> KeepPolicy:
     """Keep the ``n`` episodes with the lowest returns; of equal ones the earlier.
 
+    Episodes whose returns are not known come after all others, and a warning says so once.
+
+    Args:
+        n: How many, at least 1.
+        interrupted: Whether to rank episodes that were interrupted too.
+
     Raises:
-        ConfigError: ``n`` is not a positive number.
+        ConfigError: ``n`` is not a positive number, or ``interrupted`` is no flag.
     """
-    return _Highest(_check_count(n), -1)
+    return _Highest("worst", _check_count(n), _check_flag(interrupted))
 
 
 def last(n: int) -> KeepPolicy:
@@ -93,7 +135,9 @@ def last(n: int) -> KeepPolicy:
     return _Last(_check_count(n))
 
 
-def failures(success_key: str = "is_success", *, below: float | None = None) -> KeepPolicy:
+def failures(
+    success_key: str = "is_success", *, below: float | None = None, interrupted: bool = False
+) -> KeepPolicy:
     """Keep the episodes that failed.
 
     Args:
@@ -101,24 +145,16 @@ def failures(success_key: str = "is_success", *, below: float | None = None) -> 
             ``is_success`` is what Gymnasium-Robotics and Stable-Baselines3 call it.
         below: With a number, an episode has failed that returns less, and ``info`` is not looked
             at.
+        interrupted: Whether to judge episodes that were interrupted too. Without ``below`` they
+            have no ``success_key`` as a rule.
 
     Raises:
-        ConfigError: ``below`` is not a number. When an episode ends, ``info`` has no such entry.
+        ConfigError: ``below`` is not a number, or ``interrupted`` is no flag. When an episode ends,
+            ``info`` has no such entry.
     """
     if below is not None and (not isinstance(below, Real) or math.isnan(below)):
         raise ConfigError(f"below={below!r} must be a number")
-
-    def has_failed(episode: Episode) -> bool:
-        if below is not None:
-            return episode.return_ is not None and episode.return_ < below
-        if success_key not in episode.info:
-            raise ConfigError(
-                f"info has no {success_key!r} to tell a failure by, only {sorted(episode.info)}; "
-                "name the entry, give failures(below=...), or keep=<a function of the Episode>"
-            )
-        return not episode.info[success_key]
-
-    return _Function(has_failed)
+    return _Failures(success_key, below, _check_flag(interrupted))
 
 
 def disk_budget(num_bytes: int) -> KeepPolicy:
@@ -133,22 +169,45 @@ def disk_budget(num_bytes: int) -> KeepPolicy:
 
 
 class _Highest(KeepPolicy):
-    def __init__(self, n: int, sign: int) -> None:
+    """Ranks by return, from above or from below."""
+
+    def __init__(self, name: str, n: int, interrupted: bool) -> None:
+        self._name = name
         self._n = n
-        self._sign = sign
+        self._interrupted = interrupted
+        self._has_warned = False
+        self.skips_interrupted = not interrupted
 
     def choose(self, episodes: Sequence[Episode]) -> Sequence[Episode]:
-        def rank(episode: Episode) -> float:
-            value = episode.return_
-            return math.inf if value is None or math.isnan(value) else -self._sign * value
+        ranked = [e for e in episodes if self._interrupted or not e.interrupted]
+        chosen = sorted(ranked, key=self._rank)[: self._n]  # A stable sort.
+        unknown = next((e for e in ranked if self._rank(e) == math.inf), None)
+        if unknown is not None and not self._has_warned:
+            self._has_warned = True
+            warn_in_recorder(
+                f"keep.{self._name}({self._n}) cannot rank {unknown.describe()}: its return is not "
+                f"known, as its rewards have no sum (return_={unknown.return_}). Such episodes "
+                "come after all others"
+            )
+        return chosen
 
-        return sorted(episodes, key=rank)[: self._n]  # A stable sort.
+    def _rank(self, episode: Episode) -> float:
+        value = episode.return_
+        if value is None or math.isnan(value):
+            return math.inf
+        # An infinite return is known, and comes before those that are not.
+        value = max(-sys.float_info.max, min(value, sys.float_info.max))
+        return -value if self._name == "best" else value
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> KeepPolicy:
+        return _Highest(self._name, self._n, self._interrupted)
 
 
 class _Last(KeepPolicy):
     """Counts also those that did not stay for other reasons: the best of the last ten, say."""
 
     def __init__(self, n: int) -> None:
+        self._n = n
         self._latest: deque[Episode] = deque(maxlen=n)
         self._known: dict[int, Episode] = {}
 
@@ -158,8 +217,13 @@ class _Last(KeepPolicy):
         latest = {id(episode) for episode in self._latest}
         return [episode for episode in episodes if id(episode) in latest]
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> KeepPolicy:
+        return _Last(self._n)
+
 
 class _DiskBudget(KeepPolicy):
+    """Goes back from the latest video as far as the budget reaches."""
+
     def __init__(self, num_bytes: int) -> None:
         self._num_bytes = num_bytes
 
@@ -179,6 +243,8 @@ class _DiskBudget(KeepPolicy):
 class _Function(KeepPolicy):
     """Asks about each episode once, and remembers."""
 
+    may_revoke = False
+
     def __init__(self, function: Callable[[Episode], bool]) -> None:
         self._function = function
         # By identity: two episodes may be equal. Holding them keeps their ids their own.
@@ -195,26 +261,75 @@ class _Function(KeepPolicy):
         self._answers[id(episode)] = (episode, True)  # Should the function raise.
         return episode, bool(self._function(episode))
 
-
-class _Union(KeepPolicy):
-    def __init__(self, *policies: KeepPolicy) -> None:
-        self._policies = policies
-
-    def choose(self, episodes: Sequence[Episode]) -> Sequence[Episode]:
-        chosen = {id(e) for policy in self._policies for e in policy.choose(episodes)}
-        return [episode for episode in episodes if id(episode) in chosen]
+    def __deepcopy__(self, memo: dict[int, Any]) -> KeepPolicy:
+        return _Function(self._function)
 
 
-class _Intersection(KeepPolicy):
-    """Lets the second choose from what the first has chosen: a budget is for what stays."""
+class _Failures(_Function):
+    """Asks each episode itself whether it failed."""
+
+    def __init__(self, success_key: str, below: float | None, interrupted: bool) -> None:
+        super().__init__(self._has_failed)
+        self._success_key = success_key
+        self._below = below
+        self._interrupted = interrupted
+        self.skips_interrupted = not interrupted
+
+    def _has_failed(self, episode: Episode) -> bool:
+        if episode.interrupted and not self._interrupted:
+            return False
+        if self._below is not None:
+            return episode.return_ is not None and episode.return_ < self._below
+        if self._success_key not in episode.info:
+            raise ConfigError(
+                f"info has no {self._success_key!r} to tell a failure by, only "
+                f"{sorted(map(str, episode.info))}; name the entry, give failures(below=...), or "
+                "keep=<a function of the Episode>"
+            )
+        return not episode.info[self._success_key]
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> KeepPolicy:
+        return _Failures(self._success_key, self._below, self._interrupted)
+
+
+class _Combination(KeepPolicy):
+    """Two policies, which may be the user's."""
 
     def __init__(self, first: KeepPolicy, second: KeepPolicy) -> None:
         self._first = first
         self._second = second
+        self.may_revoke = first.may_revoke or second.may_revoke
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> KeepPolicy:
+        return type(self)(copy.deepcopy(self._first, memo), copy.deepcopy(self._second, memo))
+
+
+class _Union(_Combination):
+    def __init__(self, first: KeepPolicy, second: KeepPolicy) -> None:
+        super().__init__(first, second)
+        self.skips_interrupted = first.skips_interrupted and second.skips_interrupted
+
+    def choose(self, episodes: Sequence[Episode]) -> Sequence[Episode]:
+        chosen = {id(e) for policy in (self._first, self._second) for e in policy.choose(episodes)}
+        return [episode for episode in episodes if id(episode) in chosen]
+
+
+class _Intersection(_Combination):
+    """Lets the second choose from what the first has chosen: a budget is for what stays."""
+
+    def __init__(self, first: KeepPolicy, second: KeepPolicy) -> None:
+        super().__init__(first, second)
+        self.skips_interrupted = first.skips_interrupted or second.skips_interrupted
 
     def choose(self, episodes: Sequence[Episode]) -> Sequence[Episode]:
         chosen = {id(episode) for episode in self._first.choose(episodes)}
         return self._second.choose([episode for episode in episodes if id(episode) in chosen])
+
+
+def _check_flag(interrupted: object) -> bool:
+    if not isinstance(interrupted, bool):
+        raise ConfigError(f"interrupted={interrupted!r} must be True or False")
+    return interrupted
 
 
 def _check_count(value: object, name: str = "n") -> int:

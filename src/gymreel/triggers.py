@@ -22,7 +22,7 @@ import operator
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import SupportsIndex
+from typing import Any, SupportsIndex
 
 from gymreel.errors import ConfigError
 
@@ -39,6 +39,14 @@ class Trigger(ABC):
     """
 
     __slots__ = ()
+
+    def __copy__(self) -> Trigger:
+        """Return the trigger itself: nothing about it changes."""
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Trigger:
+        """Return the trigger itself; a function in it may belong to what cannot be copied."""
+        return self
 
     @abstractmethod
     def __call__(self, count: int, /) -> bool:

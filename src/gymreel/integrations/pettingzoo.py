@@ -89,8 +89,9 @@ class RecordVideo(EpisodeRecording):
         on_error: Literal["warn", "raise"] = "warn",
         keep: KeepPolicy | Callable[[Episode], bool] | None = None,
         on_saved: Callable[[Episode], object] | None = None,
-        episode_log: bool = True,
+        episode_log: bool | None = None,
         trackers: Sequence[Tracker] | None = None,
+        report_when: Literal["certain", "complete"] = "certain",
     ) -> None:
         """Wrap a game.
 
@@ -123,10 +124,17 @@ class RecordVideo(EpisodeRecording):
             on_error: What to do about a video that fails: warn of it once, or ``"raise"``, as in
                 ``gymreel.wrappers.RecordVideo``.
             keep: Which videos stay, decided when they are complete.
-            on_saved: Called with the ``Episode`` for each video that is complete and stays.
+            on_saved: Called with the ``Episode`` for each video that is complete and stays, from a
+                later ``reset`` or from ``close``; see ``report_when``.
             episode_log: Whether to add a line for each episode, recorded or not, to
-                ``episodes.jsonl`` in the folder.
+                ``episodes.jsonl`` in the folder, which ``gymreel.read_episodes`` reads. None does
+                so where ``keep``, ``on_saved`` or ``trackers`` is given, or the environment
+                variable ``GYMREEL_EPISODE_LOG`` is ``1``.
             trackers: Who else is told of episodes and videos, see ``gymreel.trackers``.
+            report_when: When ``on_saved`` and trackers are told of a video. ``"certain"``: once
+                it is certain that it stays, which is at :meth:`close` with a ``keep`` that may
+                still drop it (``best``, ``worst``, ``last``, ``disk_budget``). ``"complete"``: once
+                it is complete, though it may be dropped later.
 
         Raises:
             ConfigError: An argument is wrong, or the render mode gives no images.
@@ -166,6 +174,7 @@ class RecordVideo(EpisodeRecording):
             on_saved=on_saved,
             episode_log=episode_log,
             trackers=trackers,
+            report_when=report_when,
         )
 
     def close(self) -> None:
@@ -213,6 +222,8 @@ class RecordVideo(EpisodeRecording):
         if has_ended:
             totals.terminated = any(ends_episode(terminated, False) for terminated in terminations)
             totals.truncated = any(ends_episode(truncated, False) for truncated in truncations)
+            # A game that no agent is left in is over, whatever it says of them.
+            totals.terminated |= not totals.truncated
             self._tell_episode()
 
     def _capture_frame(self) -> None:

@@ -7,6 +7,7 @@ import math
 import os
 import types
 from collections.abc import Callable, Mapping, Sequence
+from copy import deepcopy as copy_deeply
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Literal
@@ -31,6 +32,7 @@ from gymreel.wrappers._arguments import video_path
 from gymreel.wrappers._episode_recording import EpisodeRecording
 from gymreel.wrappers._episode_totals import EpisodeTotals, add_reward
 from gymreel.wrappers.vector._arguments import check_aspect_ratio
+from gymreel.wrappers.vector._step_sums import Indices, StepSums
 from gymreel.writer import Recording, VideoWriter
 
 try:
@@ -42,6 +44,8 @@ except ImportError as error:
     raise missing_package(__name__, "stable_baselines3", "sb3", error) from error
 
 __all__ = ["RenderModeError", "VecVideoRecorder"]
+
+_NONE: Indices = np.empty(0, np.intp)
 
 
 class VecVideoRecorder(EpisodeRecording, VecEnvWrapper):
@@ -98,7 +102,9 @@ class VecVideoRecorder(EpisodeRecording, VecEnvWrapper):
         on_error: Literal["warn", "raise"] = "warn",
         keep: KeepPolicy | Callable[[Episode], bool] | None = None,
         on_saved: Callable[[Episode], object] | None = None,
+        episode_log: bool | None = None,
         trackers: Sequence[Tracker] | None = None,
+        report_when: Literal["certain", "complete"] = "certain",
     ) -> None:
         """Wrap a vector environment.
 
@@ -128,8 +134,17 @@ class VecVideoRecorder(EpisodeRecording, VecEnvWrapper):
             keep: Which clips stay, decided when they are complete: ``gymreel.keep.last`` and
                 ``disk_budget`` are made for that. The ``Episode`` is the one of the first
                 environment in which the clip ended, as far as that had come.
-            on_saved: Called with that ``Episode`` for each clip that is complete and stays.
+            on_saved: Called with that ``Episode`` for each clip that is complete and stays; see
+                ``report_when``.
+            episode_log: Whether to add a line for each episode of each environment to
+                ``episodes.jsonl`` in the folder, which ``gymreel.read_episodes`` reads. None does
+                so where ``keep``, ``on_saved`` or ``trackers`` is given, or the environment
+                variable ``GYMREEL_EPISODE_LOG`` is ``1``.
             trackers: Who else is told of the clips; of episodes Stable-Baselines3 tells itself.
+            report_when: When ``on_saved`` and trackers are told of a clip. ``"certain"``: once it
+                is certain that it stays, which is at :meth:`close` with a ``keep`` that may still
+                drop it (``last``, ``disk_budget``). ``"complete"``: once it is complete, though it
+                may be dropped later.
 
         Raises:
             ConfigError: An argument is wrong, or the render mode is not ``rgb_array``.
@@ -173,8 +188,9 @@ class VecVideoRecorder(EpisodeRecording, VecEnvWrapper):
             on_error=on_error,
             keep=keep,
             on_saved=on_saved,
-            episode_log=False,
+            episode_log=episode_log,
             trackers=trackers,
+            report_when=report_when,
             warns_of_overwriting=False,
         )
         self.video_length = video_length
@@ -186,6 +202,8 @@ class VecVideoRecorder(EpisodeRecording, VecEnvWrapper):
         self._num_columns = 0
         self._clip: _Clip | None = None
         self._replaced: Path | None = None  # The file of a clip that gives way to the next.
+        self._sums = StepSums(venv.num_envs)
+        self._indices = np.zeros(venv.num_envs, int)
 
     def reset(self) -> Any:
         """Reset the environments; a clip may begin here.
@@ -195,6 +213,7 @@ class VecVideoRecorder(EpisodeRecording, VecEnvWrapper):
         """
         self._settle_videos()
         obs = self.venv.reset()
+        self._log_unfinished_episodes()
         self._totals = EpisodeTotals(self._totals.index + 1)
         if self._video_enabled():
             self._start_video_recorder()
@@ -226,6 +245,10 @@ class VecVideoRecorder(EpisodeRecording, VecEnvWrapper):
             totals.info = infos[0]
             totals.truncated = bool(infos[0].get("TimeLimit.truncated", False))
             totals.terminated = not totals.truncated
+        if self._reports.writes_log:
+            self._sums.add_step(rewards, _NONE)
+            if np.any(dones):
+                self._log_episodes(np.flatnonzero(dones), infos)
         if self.recording:
             self._recorded_frames.add_step(rewards[0])
             self._capture_frame()
@@ -244,6 +267,7 @@ class VecVideoRecorder(EpisodeRecording, VecEnvWrapper):
             GymreelError: A video failed and ``on_error`` is ``"raise"``.
         """
         try:
+            self._log_unfinished_episodes()
             if self.recording:
                 self._stop_recording()
         finally:
@@ -251,6 +275,37 @@ class VecVideoRecorder(EpisodeRecording, VecEnvWrapper):
                 VecEnvWrapper.close(self)
             finally:
                 self._complete_videos()
+
+    def _log_episodes(self, environments: Indices, infos: Sequence[Any] | None) -> None:
+        """Log episodes that end here; without infos, their environments have not ended them."""
+        self._reports.log(
+            self._episode_of(i, infos[i] if infos is not None else None)
+            for i in environments.tolist()
+        )
+        self._sums.restart(environments)
+        self._indices[environments] += 1
+
+    def _log_unfinished_episodes(self) -> None:
+        unfinished = np.flatnonzero(self._sums.lengths)
+        if unfinished.size > 0:
+            self._log_episodes(unfinished, None)
+
+    def _episode_of(self, i: int, info: Mapping[str, Any] | None) -> Episode:
+        is_truncated = info is not None and bool(info.get("TimeLimit.truncated", False))
+        return Episode(
+            index=int(self._indices[i]),
+            env_index=i,
+            environment=self._environment,
+            return_=self._sums.return_of(i),
+            length=int(self._sums.lengths[i]),
+            terminated=info is not None and not is_truncated,
+            truncated=is_truncated,
+            info={key: info[key] for key in info if key != "terminal_observation"} if info else {},
+            step=self._count_steps(),
+            name_prefix=self.name_prefix,
+            path=self._video_of_recording() if i == 0 else None,
+            recorder=self._reports.recorder,
+        )
 
     def _video_enabled(self) -> bool:
         return bool(self.record_video_trigger(self.step_id))
@@ -342,6 +397,14 @@ class VecVideoRecorder(EpisodeRecording, VecEnvWrapper):
     def _count_steps(self) -> int:
         num_steps: int = self.step_id * self.num_envs
         return num_steps
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Copy and pickle as not recording, with episodes of its own."""
+        return {
+            **super().__getstate__(),
+            "_sums": copy_deeply(self._sums),
+            "_indices": self._indices.copy(),
+        }
 
     def _name_environment(self, env: Any) -> str:
         base = _innermost(env)

@@ -36,7 +36,7 @@ class Logging(Tracker):
         if episode.terminated:
             end = "terminated"
         else:
-            end = "truncated" if episode.truncated else "cut short"
+            end = "truncated" if episode.truncated else "interrupted"
         self._logger.log(self._level, "%s, %s", episode.describe(), end)
 
     def log_video(self, episode: Episode) -> None:

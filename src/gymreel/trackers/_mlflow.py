@@ -8,7 +8,7 @@ from typing import Any
 from gymreel.episodes import Episode
 from gymreel.errors import ConfigError
 from gymreel.extras import import_package
-from gymreel.trackers._tracker import Tracker, check_prefix, scalars_of
+from gymreel.trackers._tracker import Tracker, check_interrupted, check_prefix, scalars_of
 
 __all__ = ["MLflow"]
 
@@ -29,6 +29,7 @@ class MLflow(Tracker):
         tracking_uri: str | None = None,
         artifact_path: str | None = "videos",
         prefix: str = "episode",
+        interrupted: bool = False,
     ) -> None:
         """Log to a run.
 
@@ -38,6 +39,8 @@ class MLflow(Tracker):
             tracking_uri: Where MLflow keeps its runs; None for what MLflow is set to.
             artifact_path: The folder of the videos among the run's artifacts; None for none.
             prefix: What the names start with instead of ``episode``, such as ``"eval"``.
+            interrupted: Whether the metrics of episodes that were cut off by ``close()`` or an
+                early ``reset()`` are logged too.
 
         Raises:
             ConfigError: No run is active and none is given, or an argument is not text.
@@ -48,6 +51,7 @@ class MLflow(Tracker):
             if value is not None and not isinstance(value, str):
                 raise ConfigError(f"{name}={value!r} must be text, or None")
         self._prefix = check_prefix(prefix)
+        self._interrupted = check_interrupted(interrupted)
         self._run_id = run_id
         self._tracking_uri = tracking_uri
         self._artifact_path = artifact_path
@@ -55,6 +59,8 @@ class MLflow(Tracker):
 
     def log_episode(self, episode: Episode) -> None:
         """Log the metrics of an episode."""
+        if episode.interrupted and not self._interrupted:
+            return
         metric = import_package("mlflow.entities", "mlflow", "MLflow").Metric
         now = int(time.time() * 1000)
         metrics = [

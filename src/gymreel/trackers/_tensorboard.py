@@ -13,7 +13,7 @@ from gymreel.episodes import Episode
 from gymreel.errors import ConfigError
 from gymreel.extras import import_package
 from gymreel.trackers._processes import call_at_exit
-from gymreel.trackers._tracker import Tracker, check_prefix, scalars_of
+from gymreel.trackers._tracker import Tracker, check_interrupted, check_prefix, scalars_of
 
 __all__ = ["TensorBoard"]
 
@@ -39,7 +39,11 @@ class TensorBoard(Tracker):
     """
 
     def __init__(
-        self, log_dir_or_writer: str | os.PathLike[str] | Any, *, prefix: str = "episode"
+        self,
+        log_dir_or_writer: str | os.PathLike[str] | Any,
+        *,
+        prefix: str = "episode",
+        interrupted: bool = False,
     ) -> None:
         """Write into a folder, or through a writer that is there already.
 
@@ -48,13 +52,16 @@ class TensorBoard(Tracker):
                 of PyTorch or tensorboardX, which stays the caller's to close. Give the writer
                 where there is one: TensorBoard expects one event file in a folder.
             prefix: What the tags start with instead of ``episode``, such as ``"eval"``.
+            interrupted: Whether episodes that were cut off by ``close()`` or an early ``reset()``
+                are points of the curves too.
 
         Raises:
-            ConfigError: It is neither, or ``prefix`` is not text.
+            ConfigError: It is neither, ``prefix`` is not text or ``interrupted`` is no flag.
             MissingPackageError: TensorBoard is not installed: ``pip install gymreel[tensorboard]``.
             OSError: The folder cannot be made.
         """
         self._prefix = check_prefix(prefix)
+        self._interrupted = check_interrupted(interrupted)
         self._log: _EventFile | _GivenWriter
         if isinstance(log_dir_or_writer, (str, os.PathLike)):
             self._log = _EventFile(os.fsdecode(log_dir_or_writer))
@@ -69,6 +76,8 @@ class TensorBoard(Tracker):
 
     def log_episode(self, episode: Episode) -> None:
         """Write the scalars of an episode."""
+        if episode.interrupted and not self._interrupted:
+            return
         for name, value in scalars_of(episode).items():
             self._log.add_scalar(f"{self._prefix}/{name}", value, episode.step)
 

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from gymreel.episodes import Episode
 from gymreel.errors import ConfigError
 
-__all__ = ["Tracker", "check_prefix", "scalars_of"]
+__all__ = ["Tracker", "check_interrupted", "check_prefix", "scalars_of"]
 
 _Self = TypeVar("_Self")
 
@@ -23,10 +23,17 @@ class Tracker:
     """
 
     def log_episode(self, episode: Episode) -> None:
-        """Take note of an episode that has ended, recorded or not; its video is not complete."""
+        """Take note of an episode that has ended, recorded or not; its video is not complete.
+
+        Episodes that were cut off are among them: ``episode.interrupted``.
+        """
 
     def log_video(self, episode: Episode) -> None:
-        """Take note of a video that is complete and stays: ``episode.path``."""
+        """Take note of a video that is complete and stays: ``episode.path``.
+
+        With a ``keep`` that may drop a video later, this comes when the recorder is closed, unless
+        the recorder has ``report_when="complete"``.
+        """
 
     def __deepcopy__(self: _Self, memo: dict[int, Any]) -> _Self:
         """Stay one."""
@@ -42,6 +49,17 @@ def check_prefix(prefix: object) -> str:
     if not isinstance(prefix, str) or not prefix:
         raise ConfigError(f"prefix={prefix!r} must be the start of a name, such as 'episode'")
     return prefix
+
+
+def check_interrupted(interrupted: object) -> bool:
+    """Return whether the numbers of interrupted episodes are shown.
+
+    Raises:
+        ConfigError: It is no flag.
+    """
+    if not isinstance(interrupted, bool):
+        raise ConfigError(f"interrupted={interrupted!r} must be True or False")
+    return interrupted
 
 
 def scalars_of(episode: Episode) -> dict[str, float]:

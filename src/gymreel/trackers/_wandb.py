@@ -8,7 +8,7 @@ from gymreel._warnings import warn
 from gymreel.episodes import Episode
 from gymreel.errors import ConfigError
 from gymreel.extras import import_package
-from gymreel.trackers._tracker import Tracker, check_prefix, scalars_of
+from gymreel.trackers._tracker import Tracker, check_interrupted, check_prefix, scalars_of
 
 __all__ = ["WandB", "as_media"]
 
@@ -25,7 +25,14 @@ class WandB(Tracker):
     that the rows have passed already: give ``commit=False`` there.
     """
 
-    def __init__(self, run: Any = None, *, prefix: str = "episode", commit: bool = True) -> None:
+    def __init__(
+        self,
+        run: Any = None,
+        *,
+        prefix: str = "episode",
+        commit: bool = True,
+        interrupted: bool = False,
+    ) -> None:
         """Log to a run.
 
         Args:
@@ -34,12 +41,15 @@ class WandB(Tracker):
             prefix: What the names start with instead of ``episode``, such as ``"eval"``.
             commit: False logs into the row that the training will log next, in which the last
                 episode and the last video since the one before stand for all.
+            interrupted: Whether the numbers of episodes that were cut off by ``close()`` or an
+                early ``reset()`` are logged too.
 
         Raises:
             ConfigError: No run is active and none is given, or an argument is wrong.
             MissingPackageError: W&B is not installed: ``pip install gymreel[wandb]``.
         """
         self._prefix = check_prefix(prefix)
+        self._interrupted = check_interrupted(interrupted)
         self._given_run = run
         if run is not None and not callable(getattr(run, "log", None)):
             raise ConfigError(f"run={run!r} must be what wandb.init() returns, or None")
@@ -52,7 +62,8 @@ class WandB(Tracker):
 
     def log_episode(self, episode: Episode) -> None:
         """Log the scalars of an episode."""
-        self._log(episode, scalars_of(episode))
+        if self._interrupted or not episode.interrupted:
+            self._log(episode, scalars_of(episode))
 
     def log_video(self, episode: Episode) -> None:
         """Log a video."""

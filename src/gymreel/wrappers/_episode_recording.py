@@ -64,6 +64,7 @@ class EpisodeRecording(VideoRecording):
             step=self._count_steps(),
             name_prefix=self.name_prefix,
             path=self._video_of_recording(),
+            recorder=self._reports.recorder,
         )
 
     def _episode_info(self) -> Mapping[str, Any]:

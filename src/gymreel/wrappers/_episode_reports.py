@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import copy
+import itertools
+import os
+import platform
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
+from typing import Any, Literal
 
-from gymreel.episodes import Episode, EpisodeLog
+from gymreel._episode_log import EpisodeLog, log_is_wanted
+from gymreel.episodes import Episode
 from gymreel.errors import CallbackError, ConfigError, GymreelError, OutputError
 from gymreel.keep import KeepPolicy, as_policy
 from gymreel.trackers import Tracker, WandB
@@ -14,12 +20,18 @@ from gymreel.trackers._monitor_gym import log_to_monitored_run
 
 __all__ = ["EpisodeReports"]
 
+_numbers = itertools.count()
+"""Numbers of the recorders of this process, and of those that it was forked from."""
+
 
 class EpisodeReports:
-    """Tells of episodes as they end and of videos as they are complete, on the caller's thread.
+    """Tells of episodes as they end, and of videos once they are certain to stay.
 
-    Whatever fails meanwhile is put into ``failures``, for who owns this to warn of or to raise;
-    nothing raises here.
+    All of it happens on the caller's thread. Whatever fails meanwhile is put into ``failures``, for
+    who owns this to warn of or to raise; nothing raises here.
+
+    A copy, and what a forked process has of this, begins without videos: it removes none that it
+    has not recorded itself, and tells of none.
     """
 
     def __init__(
@@ -28,8 +40,9 @@ class EpisodeReports:
         *,
         keep: KeepPolicy | Callable[[Episode], bool] | None = None,
         on_saved: Callable[[Episode], object] | None = None,
-        episode_log: bool = True,
+        episode_log: bool | None = None,
         trackers: Sequence[Tracker] | None = None,
+        report_when: Literal["certain", "complete"] = "certain",
     ) -> None:
         """Check the arguments, which are those of the wrappers.
 
@@ -42,38 +55,114 @@ class EpisodeReports:
             raise ConfigError(
                 f"trackers={trackers!r} must be a list of trackers, as gymreel.trackers has them"
             )
-        self._keep = as_policy(keep) if keep is not None else None
+        if report_when not in ("certain", "complete"):
+            raise ConfigError(f"report_when={report_when!r} must be 'certain' or 'complete'")
+        # Its own, as policies have a memory and one may be given to several recorders.
+        self._keep = copy.deepcopy(as_policy(keep)) if keep is not None else None
         self._on_saved = on_saved
-        self._log = EpisodeLog(folder) if episode_log else None
         self._trackers = tuple(trackers or ())
+        self._waits = self._keep is not None and self._keep.may_revoke and report_when == "certain"
+        has_listeners = keep is not None or on_saved is not None or bool(self._trackers)
+        self._log: EpisodeLog | None = None
+        if log_is_wanted(episode_log, has_listeners=has_listeners):
+            self._log = EpisodeLog(folder)
+        self._log_is_broken = False
         self._monitors_gym = not any(isinstance(tracker, WandB) for tracker in self._trackers)
-        self._kept: list[Episode] = []
         self._told: set[tuple[int, str, str]] = set()  # Whose failures, of what, and which.
         self.failures: list[GymreelError] = []
         """What failed and was not said yet."""
+        self._begin()
+
+    def _begin(self) -> None:
+        """Begin without videos."""
+        self._number = next(_numbers)
+        self._pid = os.getpid()
+        self._recorder = f"{platform.node()}-{self._pid}-{self._number}"
+        self._kept: list[Episode] = []
+        self._untold: list[Episode] = []
+        """Those of them that somebody is to be told of when it is certain that they stay."""
+
+    @property
+    def recorder(self) -> str:
+        """What the episodes of this recorder in this process are known by in the log."""
+        self._notice_fork()
+        return self._recorder
 
     @property
     def wants_episodes(self) -> bool:
         """Whether anybody is told of episodes that are not recorded too."""
         return self._log is not None or bool(self._trackers)
 
+    @property
+    def writes_log(self) -> bool:
+        """Whether episodes are logged."""
+        return self._log is not None
+
     def ended(self, episodes: Iterable[Episode]) -> None:
         """Tell of episodes that have just ended, recorded or not."""
         episodes = tuple(episodes)
-        if self._log is not None:
-            try:
-                self._log.append(episodes)
-            except OutputError as error:
-                self._log = None  # Said once; the videos go on.
-                self.failures.append(error)
+        self.log(episodes)
         for tracker in self._trackers:
             for episode in episodes:
                 self._call_tracker(tracker, "log_episode", episode)
 
-    def saved(self, episode: Episode) -> None:
-        """Decide whether a video that is complete stays, and tell of it."""
-        if not self._stays(episode):
-            return
+    def log(self, episodes: Iterable[Episode]) -> None:
+        """Write a line for each of these episodes, if there is a log."""
+        if self._log is not None:
+            self._write(self._log.append, episodes)
+
+    def saved(self, episode: Episode, taken: Collection[Path] = ()) -> bool:
+        """Decide whether a video that is complete stays, and tell of it if that is certain.
+
+        Args:
+            episode: The episode with the video.
+            taken: The paths at which later recordings of this recorder may have put their files by
+                now: nothing is removed there.
+
+        Returns:
+            Whether it stays, as far as is known by now.
+        """
+        self._notice_fork()
+        if not self._stays(episode, taken):
+            return False
+        if self._log is not None:
+            self._write(self._log.append_video, episode)
+        if self._waits:
+            self._untold.append(episode)
+        else:
+            self._tell_saved(episode)
+        return True
+
+    def settle(self) -> None:
+        """Tell of the videos that have stayed: the recorder has come to its end."""
+        self._notice_fork()
+        while self._untold:  # One by one, as what is called may come back here.
+            self._tell_saved(self._untold.pop(0))
+
+    def take_failures(self) -> list[GymreelError]:
+        """Return what failed since the last call."""
+        failures, self.failures = self.failures, []
+        return failures
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> EpisodeReports:
+        """Copy nothing of the user's: the copy calls the same functions and trackers."""
+        return copy.copy(self)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Copy and pickle without videos: only who recorded them removes them and tells of them."""
+        return {**self.__dict__, "_told": set(), "failures": []}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Begin as a recorder of its own."""
+        self.__dict__.update(state)
+        self._keep = copy.deepcopy(self._keep)
+        self._begin()
+
+    def _notice_fork(self) -> None:
+        if self._pid != os.getpid():
+            self._begin()
+
+    def _tell_saved(self, episode: Episode) -> None:
         if self._on_saved is not None:
             self._call("on_saved", self._on_saved, episode)
         for tracker in self._trackers:
@@ -81,26 +170,27 @@ class EpisodeReports:
         if self._monitors_gym:
             self._call("wandb.log", log_to_monitored_run, episode, once_for=id(self))
 
-    def take_failures(self) -> list[GymreelError]:
-        """Return what failed since the last call."""
-        failures, self.failures = self.failures, []
-        return failures
-
-    def _stays(self, episode: Episode) -> bool:
+    def _stays(self, episode: Episode, taken: Collection[Path]) -> bool:
         if self._keep is None:
             return True
         # A video of the same name has taken the place of the one before.
-        candidates = [kept for kept in self._kept if kept.path != episode.path] + [episode]
+        self._forget(lambda kept: kept.path == episode.path)
+        candidates = [*self._kept, episode] if self._keep.may_revoke else [episode]
         try:
             chosen = {id(candidate) for candidate in self._keep.choose(candidates)}
         except Exception as error:  # The user's function may raise whatever it likes.
             self.failures.append(_describe("keep", episode, error, "the video stays"))
             chosen = {id(candidate) for candidate in candidates}
-        self._kept = [candidate for candidate in candidates if id(candidate) in chosen]
         for candidate in candidates:
-            if id(candidate) not in chosen:
+            if id(candidate) not in chosen and candidate.path not in taken:
                 self._remove(candidate)
+        self._kept = candidates if self._keep.may_revoke else []
+        self._forget(lambda kept: id(kept) not in chosen)
         return id(episode) in chosen
+
+    def _forget(self, is_gone: Callable[[Episode], bool]) -> None:
+        self._kept = [episode for episode in self._kept if not is_gone(episode)]
+        self._untold = [episode for episode in self._untold if not is_gone(episode)]
 
     def _remove(self, episode: Episode) -> None:
         assert episode.path is not None
@@ -113,6 +203,17 @@ class EpisodeReports:
                     error.errno or 0, "remove a video that is not kept", reason, str(episode.path)
                 )
             )
+
+    def _write(self, append: Callable[[Any], None], what: object) -> None:
+        """Write to the log; each time that it begins to fail is said once."""
+        try:
+            append(what)
+        except OutputError as error:
+            if not self._log_is_broken:
+                self.failures.append(error)
+            self._log_is_broken = True
+        else:
+            self._log_is_broken = False
 
     def _call(
         self,

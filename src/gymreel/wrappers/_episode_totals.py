@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -78,15 +77,20 @@ def _is_any_set(flags: Any) -> bool:
 
 
 def add_reward(total: float | None, reward: Any) -> float | None:
-    """Add what a step gave to a sum, in full precision; what is no number has no sum."""
+    """Return a sum and what a step gave together, in full precision.
+
+    Arrays and tensors of one element count as numbers. With what is no number there is no sum, and
+    none any more: None.
+    """
     if type(reward) is float and total is not None:
         return total + reward
-    is_number = isinstance(reward, (Real, np.bool_)) or (
-        isinstance(reward, np.ndarray) and reward.ndim == 0
-    )
-    if total is None or not is_number:
+    if total is None:
         return None
     try:
+        if isinstance(reward, np.ndarray):
+            reward = reward.item()  # NumPy's float() refuses arrays of one element.
+        if isinstance(reward, (str, bytes, bytearray)):
+            return None
         return total + float(reward)
-    except Exception:  # Too large, or whatever else a class of the user's may raise.
+    except Exception:  # Not one number, too large, or whatever a class of the user's may raise.
         return None

@@ -65,7 +65,8 @@ class UnfinishedVideos:
         """Say what became of the videos since the last call, and forget those that are complete.
 
         Args:
-            wait: End the one being recorded, if any, and wait for all. Else nothing waits.
+            wait: End the one being recorded, if any, wait for all, and tell of those that ``keep``
+                has left. Else nothing waits.
             on_error: Whether failures are warnings, or exceptions.
             announce: Whether to print a line for each video that is complete.
 
@@ -88,7 +89,7 @@ class UnfinishedVideos:
                     break  # Those that have ended later are told of later.
                 # First, as what is told of it may come back here.
                 self._videos.pop(writer, None)
-                if recording.num_frames > 0 and recording.path == writer.path:
+                if self._is_there(recording, writer):
                     if writer in self._renaming:
                         path = self._renaming[writer](recording)
                         recording = dataclasses.replace(recording, path=path)
@@ -96,6 +97,7 @@ class UnfinishedVideos:
             self._drop(writer)
         if wait:
             self._await_forgotten()
+            self._reports.settle()
         elif self._forgotten:
             self._forgotten = [each for each in self._forgotten if not each.completion()()]
 
@@ -113,13 +115,29 @@ class UnfinishedVideos:
             with contextlib.suppress(GymreelError):
                 writer.close()
 
+    def _is_there(self, recording: Recording, writer: VideoWriter) -> bool:
+        """Return whether a recording has a file of its own, and not a later one of the same name.
+
+        A later one may take the place at any moment once it has ended.
+        """
+        return (
+            recording.num_frames > 0
+            and recording.path == writer.path
+            and not recording.is_superseded
+            and recording.path not in self._taken()
+        )
+
+    def _taken(self) -> set[Path]:
+        """Return where recordings that have ended put their files, if they have not done so."""
+        return {writer.path for writer in self._videos if writer.closed}
+
     def _complete(self, recording: Recording, episode: Episode | None, *, announce: bool) -> None:
-        if announce:
+        stays = episode is None or self._reports.saved(
+            episode.with_video(recording.path, recording.num_frames, recording.num_bytes),
+            self._taken(),
+        )
+        if announce and stays:
             print(f"Saved {recording.path}: {recording.num_frames} frames")
-        if episode is not None:
-            self._reports.saved(
-                episode.with_video(recording.path, recording.num_frames, recording.num_bytes)
-            )
 
     def __reduce__(self) -> tuple[type[UnfinishedVideos], tuple[EpisodeReports]]:
         """Copy and pickle as empty: a video has one wrapper."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 from collections.abc import Callable, Sequence
+from copy import deepcopy as copy_deeply
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Literal
@@ -59,7 +60,8 @@ class VideoRecording:
         keep: KeepPolicy | Callable[[Episode], bool] | None,
         on_saved: Callable[[Episode], object] | None,
         trackers: Sequence[Tracker] | None,
-        episode_log: bool = True,
+        episode_log: bool | None = None,
+        report_when: Literal["certain", "complete"] = "certain",
         episode_trigger: Callable[[int], bool] | None = None,
         step_trigger: Callable[[int], bool] | None = None,
         gc_trigger: Callable[[int], bool] | None = None,
@@ -111,6 +113,7 @@ class VideoRecording:
             on_saved=on_saved,
             episode_log=episode_log,
             trackers=trackers,
+            report_when=report_when,
         )
         self._unfinished = UnfinishedVideos(self._reports)
         self._run = RunMember()
@@ -298,6 +301,15 @@ class VideoRecording:
             "_unfinished": UnfinishedVideos(self._reports),
             "_run": RunMember(),
         }
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> VideoRecording:
+        """Copy all but the user's functions, whose objects may be large or not to be copied."""
+        for function in (self.episode_trigger, self.step_trigger, self.gc_trigger):
+            memo[id(function)] = function
+        copied = type(self).__new__(type(self))
+        memo[id(self)] = copied
+        vars(copied).update(copy_deeply(self.__getstate__(), memo))
+        return copied
 
     def __del__(self) -> None:
         """Do nothing: dropped writers complete their files. Gymnasium's wrapper has the method."""

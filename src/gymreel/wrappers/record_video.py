@@ -89,8 +89,9 @@ class RecordVideo(
         on_error: Literal["warn", "raise"] = "warn",
         keep: KeepPolicy | Callable[[Episode], bool] | None = None,
         on_saved: Callable[[Episode], object] | None = None,
-        episode_log: bool = True,
+        episode_log: bool | None = None,
         trackers: Sequence[Tracker] | None = None,
+        report_when: Literal["certain", "complete"] = "certain",
     ) -> None:
         """Wrap an environment.
 
@@ -129,10 +130,16 @@ class RecordVideo(
             keep: Which videos stay, decided when they are complete: a policy of ``gymreel.keep`` or
                 a function of an ``Episode``; None for all.
             on_saved: Called with the ``Episode`` for each video that is complete and stays, from a
-                later ``reset`` or from ``close``.
+                later ``reset`` or from ``close``; see ``report_when``.
             episode_log: Whether to add a line for each episode, recorded or not, to
-                ``episodes.jsonl`` in the folder; see ``gymreel.read_episodes``.
+                ``episodes.jsonl`` in the folder, which ``gymreel.read_episodes`` reads. None does
+                so where ``keep``, ``on_saved`` or ``trackers`` is given, or the environment
+                variable ``GYMREEL_EPISODE_LOG`` is ``1``.
             trackers: Who else is told of episodes and videos, see ``gymreel.trackers``.
+            report_when: When ``on_saved`` and trackers are told of a video. ``"certain"``: once
+                it is certain that it stays, which is at :meth:`close` with a ``keep`` that may
+                still drop it (``best``, ``worst``, ``last``, ``disk_budget``). ``"complete"``: once
+                it is complete, though it may be dropped later.
 
         Raises:
             ConfigError: An argument is wrong, or the render mode gives no images.
@@ -161,6 +168,7 @@ class RecordVideo(
             "on_saved": on_saved,
             "episode_log": episode_log,
             "trackers": trackers,
+            "report_when": report_when,
         }
         gym.utils.RecordConstructorArgs.__init__(self, **keep_functions_uncopied(arguments))
         gym.Wrapper.__init__(self, env)

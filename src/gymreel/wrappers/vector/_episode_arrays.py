@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -98,11 +99,15 @@ def final_infos(infos: Any) -> Any:
     return infos
 
 
+_MAX_NAMES = 2000
+
 _NOT_FOR_LOGS = ("final_obs", "final_info", TERMINAL_FRAME)
 
 
 def info_of(infos: Any, i: int) -> dict[str, Any]:
     """Take one environment's ``info`` out of those of all, without observations and frames.
+
+    Of a mapping at most the first 2,000 names are looked at, masks included.
 
     Args:
         infos: As Gymnasium puts them together: for each name an array with an entry for each
@@ -116,7 +121,7 @@ def info_of(infos: Any, i: int) -> dict[str, Any]:
             return {}
         return {name: _own(value) for name, value in entry.items() if name not in _NOT_FOR_LOGS}
     info: dict[str, Any] = {}
-    for name, values in infos.items():
+    for name, values in itertools.islice(infos.items(), _MAX_NAMES):
         is_mask = isinstance(name, str) and name.startswith("_") and name[1:] in infos
         has_it = entry_of(infos.get(f"_{name}"), i)
         is_absent = isinstance(has_it, (bool, np.bool_)) and not has_it

@@ -35,7 +35,10 @@ class StepSums:
             # A step that has been taken is not lost for rewards that are not for us to understand:
             # several for each environment, or no numbers.
             try:
-                np.add(self.returns, as_array(rewards, float), self.returns)
+                array = as_array(rewards, float)
+                if array.shape != self.returns.shape:
+                    array = array.reshape(self.returns.shape)  # Arrays of one element each.
+                np.add(self.returns, array, self.returns)
             except (TypeError, ValueError):
                 self._has_returns = False
         self.lengths += 1
@@ -64,4 +67,9 @@ def as_array(values: Any, kind: type[float] | type[bool]) -> NDArray[Any]:
     try:
         return np.asarray(values, kind)
     except (TypeError, ValueError):
-        return np.array([kind(value) for value in values])
+        return np.array([kind(_one_element(value)) for value in values])
+
+
+def _one_element(value: Any) -> Any:
+    """Return what an array of one element holds, which NumPy converts by no other way."""
+    return value.item() if isinstance(value, np.ndarray) else value

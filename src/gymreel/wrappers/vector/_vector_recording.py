@@ -103,6 +103,7 @@ class VectorRecording(VideoRecording):
             step=(self.step_id + 1) * self.num_envs,
             name_prefix=self.name_prefix,
             path=path,
+            recorder=self._reports.recorder,
         )
 
     def _current_episode(self) -> Episode:

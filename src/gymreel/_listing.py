@@ -1,0 +1,65 @@
+"""The regular files of a folder, for names that somebody else has written down."""
+
+from __future__ import annotations
+
+import os
+
+__all__ = ["FolderListing"]
+
+
+class FolderListing:
+    """Finds files in a folder and below it, and nowhere else.
+
+    A name is followed through what the folders list: no link is followed, and ``..`` and absolute
+    names are in no list. The folder itself may be a link. Each folder is listed once, so that a
+    million names take no million system calls.
+    """
+
+    def __init__(self, folder: str) -> None:
+        """List a folder.
+
+        Raises:
+            OSError: It cannot be listed.
+        """
+        self._root = folder
+        self._folders = {"": _entries(folder)}
+
+    def find(self, name: str) -> os.DirEntry[str] | None:
+        """Return the regular file of a name, relative and with ``/``; None where there is none."""
+        folder, _, last = name.rpartition("/")
+        entries = self._folders.get(folder)
+        if entries is None:
+            entries = self._list_below(folder)
+        entry = entries.get(last)
+        return entry if entry is not None and _is_file(entry) else None
+
+    def files(self) -> list[os.DirEntry[str]]:
+        """Return the regular files in the folder itself."""
+        return [entry for entry in self._folders[""].values() if _is_file(entry)]
+
+    def _list_below(self, folder: str) -> dict[str, os.DirEntry[str]]:
+        entries, before = self._folders[""], ""
+        for part in folder.split("/"):
+            entry = entries.get(part)
+            if entry is None or not entry.is_dir(follow_symlinks=False):
+                return {}
+            before = f"{before}/{part}" if before else part
+            if before not in self._folders:
+                try:
+                    self._folders[before] = _entries(entry.path)
+                except OSError:  # Gone, or not for us to see.
+                    return {}
+            entries = self._folders[before]
+        return entries
+
+
+def _entries(folder: str) -> dict[str, os.DirEntry[str]]:
+    with os.scandir(folder) as entries:
+        return {entry.name: entry for entry in entries}
+
+
+def _is_file(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_file(follow_symlinks=False)
+    except OSError:
+        return False
