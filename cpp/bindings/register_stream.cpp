@@ -347,9 +347,13 @@ void finish_all() {
     release_spent();
 }
 
+/// Whether nobody wants to wait any more for what is not complete.
+std::atomic<bool> is_abandoned{false};
+
 /// Completes what was begun after that, by destructors and daemon threads, and ends the worker threads. Python is gone:
 /// nobody writes any more.
 void complete_the_rest() noexcept {
+    if (is_abandoned) return;
     try {
         for (const std::shared_ptr<Stream>& stream : Engine::instance().finish_all()) {
             while (!stream->wait_until_done(signal_interval)) {
@@ -400,12 +404,14 @@ void register_stream(py::module_& module) {
         },
         py::arg("frames"));
     module.def("finish_all", &finish_all);
+    module.def("abandon_all", [] { is_abandoned = true; });
     module.def("wait_before_fork", [] {
         const GilReleased no_gil;
         Engine::wait_before_fork();
     });
     module.def("start_over_after_fork", [] {
         is_leaving = false;
+        is_abandoned = false;
         let_workers_ask();  // This makes the engine, on the thread that forked, whose CPUs are the process's.
     });
 }

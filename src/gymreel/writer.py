@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import importlib
 import os
+import shlex
 import sys
 import weakref
 from collections import deque
@@ -361,7 +362,7 @@ class VideoWriter:
             return  # The constructor raised.
         stream.finish()
         if stream.belongs_here():
-            _abandoned.append(stream)
+            _abandoned.append((stream, self.path))
 
     def __reduce_ex__(self, protocol: object) -> NoReturn:
         """Refuse to be copied or pickled: a copy would complete the file when it is dropped."""
@@ -406,8 +407,11 @@ def encode(frames: Iterable[NDArray[np.uint8]], *, suffix: str = ".mp4", **setti
 
 
 _live: weakref.WeakSet[VideoWriter] = weakref.WeakSet()
-_abandoned: deque[_core.Stream] = deque()
-"""Streams whose writers are gone, and whose failures nobody could be told yet."""
+_abandoned: deque[tuple[_core.Stream, Path]] = deque()
+"""Streams whose writers are gone, and whose failures nobody could be told yet; their files."""
+
+
+_MAX_FOLDERS = 3  # In one message.
 
 
 def _say(message: str) -> None:
@@ -422,11 +426,11 @@ def _report_abandoned() -> None:
     """Warn about abandoned recordings that failed; forget those that are done."""
     for _ in range(len(_abandoned)):
         try:
-            stream = _abandoned.popleft()
+            stream, path = _abandoned.popleft()
         except IndexError:  # Another thread was faster.
             return
         if stream.result() is None:
-            _abandoned.append(stream)
+            _abandoned.append((stream, path))
             continue
         try:
             stream.raise_untold_failure()
@@ -435,7 +439,22 @@ def _report_abandoned() -> None:
 
 
 def _finish_at_exit() -> None:
-    """Complete what is still open, and say what failed without having been said."""
+    """Complete what is still open, and say what failed without having been said.
+
+    The first interrupt is answered with what is left, the second one leaves it as it is. Without
+    this, an interrupt would lose the end of every recording.
+    """
+    try:
+        try:
+            _finish_all()
+        except (KeyboardInterrupt, SystemExit):  # The latter from a handler of SIGTERM, say.
+            _say_what_is_left()
+            _finish_all()
+    except (KeyboardInterrupt, SystemExit):
+        _core.abandon_all()
+
+
+def _finish_all() -> None:
     _core.finish_all()
     for writer in list(_live):
         try:
@@ -443,6 +462,25 @@ def _finish_at_exit() -> None:
         except GymreelError as error:
             _say(f"a recording failed: {error}")
     _report_abandoned()
+
+
+def _say_what_is_left() -> None:
+    """Print one line: how many recordings are not complete, where, and what to do about them."""
+    streams = [(writer._stream, writer.path) for writer in list(_live)] + list(_abandoned)
+    paths = [path for stream, path in streams if stream.result() is None]
+    if not paths:
+        return
+    recordings = "a recording" if len(paths) == 1 else f"{len(paths)} recordings"
+    folders = list(dict.fromkeys(shlex.quote(str(path.parent)) for path in paths))
+    where = ", ".join(folders[:_MAX_FOLDERS])
+    if len(folders) > _MAX_FOLDERS:
+        where += f" and {len(folders) - _MAX_FOLDERS} more folders"
+    print(
+        f"gymreel: still completing {recordings} in {where}; Ctrl-C again leaves partial files "
+        "there, which 'python -m gymreel recover FOLDER' completes",
+        file=sys.stderr,
+        flush=True,
+    )
 
 
 def _forget_after_fork() -> None:
