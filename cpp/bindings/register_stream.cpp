@@ -13,6 +13,7 @@
 #ifdef __GLIBCXX__
 #include <cxxabi.h>
 #endif
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <exception>
@@ -175,9 +176,20 @@ public:
         release_spent();
     }
 
-    void wait() {
+    /// Waits until a finished stream is done, or as long as it may. False where that was not enough.
+    bool wait(std::optional<double> timeout_seconds) {
+        using Clock = std::chrono::steady_clock;
+        constexpr double forever = 1e9;
         const std::shared_ptr<Stream>& stream = own_stream();
-        wait_interruptibly([&](auto interval) { return stream->wait_until_done(interval); });
+        const std::chrono::duration<double> timeout(std::min(timeout_seconds.value_or(forever), forever));
+        const auto end = Clock::now() + std::chrono::duration_cast<Clock::duration>(timeout);
+        bool is_done = false;
+        wait_interruptibly([&](std::chrono::milliseconds interval) {
+            const auto left = std::chrono::ceil<std::chrono::milliseconds>(end - Clock::now());
+            is_done = stream->wait_until_done(std::clamp(left, std::chrono::milliseconds{0}, interval));
+            return is_done || left.count() <= 0;
+        });
+        return is_done;
     }
 
     /// Raises the failure of the stream unless this or write() has done so.
@@ -390,7 +402,7 @@ void register_stream(py::module_& module) {
         .def("add_metadata", &StreamHandle::add_metadata, py::arg("entries"))
         .def("belongs_here", &StreamHandle::belongs_here)
         .def("finish", &StreamHandle::finish)
-        .def("wait", &StreamHandle::wait)
+        .def("wait", &StreamHandle::wait, py::arg("timeout_seconds") = py::none())
         .def("raise_untold_failure", &StreamHandle::raise_untold_failure)
         .def("result", &StreamHandle::result)
         .def("take_bytes", &StreamHandle::take_bytes)

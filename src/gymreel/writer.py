@@ -304,6 +304,17 @@ class VideoWriter:
             is_superseded=is_superseded,
         )
 
+    def wait_until_complete(self, timeout_seconds: float | None = None) -> bool:
+        """Wait for the file after :meth:`finish`, and return whether it is as complete as it gets.
+
+        Args:
+            timeout_seconds: How long at most; None for as long as it takes.
+
+        Raises:
+            WriterClosedError: This process was forked while recording.
+        """
+        return self._stream.wait(timeout_seconds)
+
     def completion(self) -> Callable[[], bool]:
         """Return a function that says whether the file is complete, or as complete as it gets.
 

@@ -87,6 +87,7 @@ class RecordVideo(EpisodeRecording):
         max_pending_bytes: int = DEFAULT_MAX_PENDING_BYTES,
         on_full: Literal["block", "drop"] = "block",
         on_error: Literal["warn", "raise"] = "warn",
+        wait: bool = False,
         keep: KeepPolicy | Callable[[Episode], bool] | None = None,
         on_saved: Callable[[Episode], object] | None = None,
         episode_log: bool | None = None,
@@ -123,6 +124,10 @@ class RecordVideo(EpisodeRecording):
                 (``"drop"``).
             on_error: What to do about a video that fails: warn of it once, or ``"raise"``, as in
                 ``gymreel.wrappers.RecordVideo``.
+            wait: Whether the ``reset`` or ``step`` that ends a recording waits until the video is
+                complete, 10 seconds at most; if that is not enough, it warns once. For scripts that
+                look for the file at once, as Gymnasium's recorder has it; see
+                :meth:`wait_for_videos` for less waiting.
             keep: Which videos stay, decided when they are complete.
             on_saved: Called with the ``Episode`` for each video that is complete and stays, from a
                 later ``reset`` or from ``close``; see ``report_when``.
@@ -170,6 +175,7 @@ class RecordVideo(EpisodeRecording):
             max_pending_bytes=max_pending_bytes,
             on_full=on_full,
             on_error=on_error,
+            wait=wait,
             keep=keep,
             on_saved=on_saved,
             episode_log=episode_log,

@@ -100,6 +100,7 @@ class VecVideoRecorder(EpisodeRecording, VecEnvWrapper):
         max_pending_bytes: int = DEFAULT_MAX_PENDING_BYTES,
         on_full: Literal["block", "drop"] = "block",
         on_error: Literal["warn", "raise"] = "warn",
+        wait: bool = False,
         keep: KeepPolicy | Callable[[Episode], bool] | None = None,
         on_saved: Callable[[Episode], object] | None = None,
         episode_log: bool | None = None,
@@ -131,6 +132,10 @@ class VecVideoRecorder(EpisodeRecording, VecEnvWrapper):
             on_error: What to do about a video that fails: warn of it once, or ``"raise"``, from the
                 ``step`` or ``reset`` that captured the frame, or for a file completing in the
                 background from the next ``step_async`` or ``reset`` before the environments see it.
+            wait: Whether the ``reset`` or ``step`` that ends a recording waits until the video is
+                complete, 10 seconds at most; if that is not enough, it warns once. For scripts that
+                look for the file at once, as Gymnasium's recorder has it; see
+                :meth:`wait_for_videos` for less waiting.
             keep: Which clips stay, decided when they are complete: ``gymreel.keep.last`` and
                 ``disk_budget`` are made for that. The ``Episode`` is the one of the first
                 environment in which the clip ended, as far as that had come.
@@ -186,6 +191,7 @@ class VecVideoRecorder(EpisodeRecording, VecEnvWrapper):
             max_pending_bytes=max_pending_bytes,
             on_full=on_full,
             on_error=on_error,
+            wait=wait,
             keep=keep,
             on_saved=on_saved,
             episode_log=episode_log,
@@ -326,8 +332,8 @@ class VecVideoRecorder(EpisodeRecording, VecEnvWrapper):
             # Two resets without a step between them, the user's and that of ``learn()``: the few
             # frames since the first give way to this clip, and nobody is told of them.
             self._replaced = before.path
-            self._stop_recording()
             self._unfinished.forget(before)
+            self._stop_recording()
         try:
             self.start_recording(self.video_name.removesuffix(self._suffix))
         finally:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Literal
@@ -54,6 +55,21 @@ class UnfinishedVideos:
         """Say nothing more of a video, as another one takes its place."""
         self._drop(writer)
         self._forgotten.append(writer)
+
+    def wait(self, timeout_seconds: float | None = None) -> bool:
+        """Wait for all recordings that have ended, and return whether their files are complete.
+
+        Args:
+            timeout_seconds: How long at most, for all together; None for as long as it takes.
+        """
+        end = None if timeout_seconds is None else time.monotonic() + timeout_seconds
+        are_complete = True
+        for writer in tuple(self._videos):
+            left = None if end is None else max(0.0, end - time.monotonic())
+            if writer.closed:
+                with contextlib.suppress(WriterClosedError):  # It is the parent's affair.
+                    are_complete &= writer.wait_until_complete(left)
+        return are_complete
 
     def report(
         self,

@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Sequence
 from copy import deepcopy as copy_deeply
 from fractions import Fraction
+from numbers import Real
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,7 +15,7 @@ from gymreel._runs import RunMember
 from gymreel._warnings import warn_in_recorder
 from gymreel.config import WriterConfig
 from gymreel.episodes import Episode
-from gymreel.errors import GymreelError, NotRecordingError, RecordedFramesError
+from gymreel.errors import ConfigError, GymreelError, NotRecordingError, RecordedFramesError
 from gymreel.keep import KeepPolicy
 from gymreel.trackers import Tracker
 from gymreel.triggers import capped_cubic
@@ -32,6 +33,10 @@ from gymreel.wrappers._unfinished_videos import UnfinishedVideos
 from gymreel.writer import VideoWriter
 
 __all__ = ["VideoRecording"]
+
+
+_MAX_WAIT_SECONDS = 10
+"""How long ``wait=True`` waits for a video at most."""
 
 
 class VideoRecording:
@@ -65,6 +70,7 @@ class VideoRecording:
         episode_trigger: Callable[[int], bool] | None = None,
         step_trigger: Callable[[int], bool] | None = None,
         gc_trigger: Callable[[int], bool] | None = None,
+        wait: bool = False,
         warns_of_overwriting: bool = True,
         **writer_arguments: Any,
     ) -> None:
@@ -91,6 +97,10 @@ class VideoRecording:
         self.gc_trigger = gc_trigger
         self.on_error: Literal["warn", "raise"] = on_error
 
+        if not isinstance(wait, bool):
+            raise ConfigError(f"wait={wait!r} must be True or False")
+        self._waits = wait
+        self._has_warned_of_waiting = False
         self.name_prefix = name_prefix
         self.video_length: float = video_length if video_length != 0 else float("inf")
         self.video_folder = os.path.abspath(video_folder)
@@ -198,6 +208,35 @@ class VideoRecording:
             warn_in_recorder("Ignored saving a video as there were zero frames to save.")
         if self.gc_trigger and self.gc_trigger(self.episode_id):
             gc.collect()
+        if self._waits:
+            self._await_videos()
+
+    def wait_for_videos(self, timeout_seconds: float | None = None) -> bool:
+        """Wait until the video of every recording that has ended is complete.
+
+        What is told of videos, ``on_saved`` and trackers, is told of them. One that is still being
+        recorded is not waited for: :meth:`stop_recording` ends it.
+
+        Args:
+            timeout_seconds: How long at most; None for as long as it takes.
+
+        Returns:
+            Whether all are complete, or as complete as they get.
+
+        Raises:
+            ConfigError: ``timeout_seconds`` is neither None nor a number from 0.
+            GymreelError: A video failed and ``on_error`` is ``"raise"``.
+        """
+        timeout: object = timeout_seconds
+        if timeout is not None and not (
+            isinstance(timeout, Real) and not isinstance(timeout, bool) and float(timeout) >= 0
+        ):
+            raise ConfigError(
+                f"timeout_seconds={timeout!r} must be a number of seconds from 0, or None"
+            )
+        are_complete = self._unfinished.wait(timeout_seconds)
+        self._settle_videos()
+        return are_complete
 
     def _capture_frame(self) -> None:
         """Render a frame into the video; subclasses override this to record something else."""
@@ -278,6 +317,19 @@ class VideoRecording:
     def _settle_videos(self, *, wait: bool = False) -> None:
         """Say what became of the videos that have completed since the last call."""
         self._unfinished.report(wait=wait, on_error=self.on_error, announce=not self.disable_logger)
+
+    def _await_videos(self) -> None:
+        """Wait for the videos of recordings that have just ended, as ``wait=True`` wants it."""
+        if not self._unfinished.wait(_MAX_WAIT_SECONDS) and not self._has_warned_of_waiting:
+            self._has_warned_of_waiting = True
+            warn_in_recorder(
+                f"wait=True: a video was not complete after {_MAX_WAIT_SECONDS} seconds, and the "
+                f"training goes on without it. A faster preset helps, or smaller frames; "
+                "wait_for_videos() waits for as long as it takes."
+            )
+        if self.on_error == "warn":
+            # With "raise" a failure waits for the next reset, which loses no step by raising it.
+            self._settle_videos()
 
     def _complete_videos(self) -> None:
         """Wait until all videos are complete, say what became of them, and leave the run."""

@@ -59,7 +59,9 @@ class RecordVideo(
         episode_id: Number of the current episode, from 0; -1 before the first.
         step_id: Number of the latest step over all episodes, from 0; -1 before the first.
 
-    Differences from Gymnasium: ``gc_trigger`` is None by default, because the wrapper holds no
+    Differences from Gymnasium: a video is complete a moment after the ``reset`` or ``step`` that
+    ends it has returned, unless ``wait`` is True; :meth:`wait_for_videos` waits when it is called.
+    ``gc_trigger`` is None by default, because the wrapper holds no
     frames whose memory a ``gc.collect()`` at the end of every recording could give back. An fps of
     None in the environment's metadata means 30. :meth:`close` ends the recording before it closes
     the environment, so none is lost if that fails. Changing ``_video_name`` renames nothing.
@@ -87,6 +89,7 @@ class RecordVideo(
         max_pending_bytes: int = DEFAULT_MAX_PENDING_BYTES,
         on_full: Literal["block", "drop"] = "block",
         on_error: Literal["warn", "raise"] = "warn",
+        wait: bool = False,
         keep: KeepPolicy | Callable[[Episode], bool] | None = None,
         on_saved: Callable[[Episode], object] | None = None,
         episode_log: bool | None = None,
@@ -127,6 +130,10 @@ class RecordVideo(
                 result is lost), for a file completing in the background from the next ``reset``
                 before the environment sees it, or from ``close``. Either way the wrapper has
                 stopped recording and can be used further.
+            wait: Whether the ``reset`` or ``step`` that ends a recording waits until the video is
+                complete, 10 seconds at most; if that is not enough, it warns once. For scripts that
+                look for the file at once, as Gymnasium's recorder has it; see
+                :meth:`wait_for_videos` for less waiting.
             keep: Which videos stay, decided when they are complete: a policy of ``gymreel.keep`` or
                 a function of an ``Episode``; None for all.
             on_saved: Called with the ``Episode`` for each video that is complete and stays, from a
@@ -164,6 +171,7 @@ class RecordVideo(
             "max_pending_bytes": max_pending_bytes,
             "on_full": on_full,
             "on_error": on_error,
+            "wait": wait,
             "keep": keep,
             "on_saved": on_saved,
             "episode_log": episode_log,

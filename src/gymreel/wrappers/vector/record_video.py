@@ -101,6 +101,7 @@ class RecordVideo(
         max_pending_bytes: int = DEFAULT_MAX_PENDING_BYTES,
         on_full: Literal["block", "drop"] = "block",
         on_error: Literal["warn", "raise"] = "warn",
+        wait: bool = False,
         keep: KeepPolicy | Callable[[Episode], bool] | None = None,
         on_saved: Callable[[Episode], object] | None = None,
         episode_log: bool | None = None,
@@ -138,6 +139,10 @@ class RecordVideo(
             on_full: Whether a frame over that limit waits, or is left out (``"drop"``).
             on_error: What to do about a video that fails: warn of it once, or ``"raise"``, from the
                 next ``step`` or ``reset`` before the environments see it where that can be.
+            wait: Whether the ``reset`` or ``step`` that ends a recording waits until the video is
+                complete, 10 seconds at most; if that is not enough, it warns once. For scripts that
+                look for the file at once, as Gymnasium's recorder has it; see
+                :meth:`wait_for_videos` for less waiting.
             keep: Which videos stay, decided when they are complete.
             on_saved: Called with the ``Episode`` for each video that is complete and stays, from a
                 later ``reset`` or from ``close``; see ``report_when``.
@@ -174,6 +179,7 @@ class RecordVideo(
             "max_pending_bytes": max_pending_bytes,
             "on_full": on_full,
             "on_error": on_error,
+            "wait": wait,
             "keep": keep,
             "on_saved": on_saved,
             "episode_log": episode_log,
@@ -242,6 +248,8 @@ class RecordVideo(
         self._follow(begun)
         if self.recording:
             self._layout.record(self, begun.tolist(), {})
+        if self._waits and self._has_news:
+            self._await_videos()
         self._say_failures()
         return obs, infos
 
@@ -298,6 +306,8 @@ class RecordVideo(
                 waiting = set(resting.tolist()).difference(begun.tolist())
                 environments = [i for i in self._envs if i not in waiting]
             layout.record(self, environments, instead)
+        if self._waits and self._has_news:
+            self._await_videos()
         if self._failures:
             self._say_failures()
         return obs, rewards, terminations, truncations, infos
@@ -343,6 +353,8 @@ class RecordVideo(
             NotRecordingError: Nothing is being recorded.
         """
         self._layout.stop(self)
+        if self._waits:
+            self._await_videos()
 
     def _capture_frame(self) -> None:
         """Render all environments into a frame of the grid; subclasses override this.
