@@ -18,7 +18,7 @@ void register_recovery(py::module_& module) {
             }();
             const py::object damaged = recovered.damaged_path.empty() ? py::none() : py::cast(recovered.damaged_path);
             return py::make_tuple(recovered.num_frames, recovered.num_bytes, recovered.width, recovered.height,
-                                  recovered.frames_per_second, damaged);
+                                  recovered.frames_per_second, damaged, recovered.damage);
         },
         py::arg("partial"), py::arg("target"), py::arg("muxer"));
     module.def("remove_leftover", &remove_leftover, py::arg("path"));

@@ -2,10 +2,10 @@
 
 #include "av_error.hpp"
 
-#include <algorithm>
 #include <array>
 #include <new>
 #include <string_view>
+#include <utility>
 
 namespace gymreel {
 namespace {
@@ -30,42 +30,18 @@ InputContextPtr open_input(AVIOContext* io, const std::string& muxer) {
     return input;
 }
 
-/// Whether a packet holds a picture to its end (GIF89a specification, section 20 and appendix A). FFmpeg takes the end
-/// of a file that is cut off for that of the picture.
-bool is_whole_gif(const AVPacket& packet) noexcept {
-    constexpr int header_size = 13;
-    constexpr int descriptor_size = 10;
-    int position = 0;
-    const auto at = [&](int offset) { return offset < packet.size ? packet.data[offset] : std::uint8_t{0}; };
-    const auto skip_palette = [&](std::uint8_t flags) {
-        if ((flags & 0x80) != 0) position += 3 * (2 << (flags & 7));
-    };
-    const auto skip_blocks = [&] {
-        for (; position < packet.size && packet.data[position] != 0; position += packet.data[position] + 1) {
-        }
-        return position++ < packet.size;
-    };
-    if (packet.size >= header_size && packet.data[0] == 'G') {
-        position = header_size;
-        skip_palette(at(10));
-    }
-    while (position < packet.size) {
-        switch (packet.data[position]) {
-            case '!':
-                position += 2;
-                if (!skip_blocks()) return false;
-                break;
-            case ',': {
-                const std::uint8_t flags = at(position + descriptor_size - 1);
-                position += descriptor_size;
-                skip_palette(flags);
-                ++position;  // How wide the codes are.
-                return skip_blocks();
-            }
-            default: return false;
-        }
-    }
-    return false;
+/// A Matroska file that grows has no place for what libaom tells with its first packet, but the packet holds it.
+PacketFilterPtr make_extradata_filter(const AVStream& stream) {
+    const AVBitStreamFilter* const description = av_bsf_get_by_name("extract_extradata");
+    const bool is_needed = stream.codecpar->codec_id == AV_CODEC_ID_AV1 && stream.codecpar->extradata_size == 0;
+    if (!is_needed || description == nullptr) return {};
+    AVBSFContext* filter = nullptr;
+    if (av_bsf_alloc(description, &filter) < 0) throw std::bad_alloc();
+    PacketFilterPtr result(filter);
+    check(avcodec_parameters_copy(filter->par_in, stream.codecpar), "read the partial file", ErrorKind::output);
+    filter->time_base_in = stream.time_base;
+    check(av_bsf_init(filter), "read the partial file", ErrorKind::output);
+    return result;
 }
 
 }  // namespace
@@ -73,6 +49,7 @@ bool is_whole_gif(const AVPacket& packet) noexcept {
 Demuxer::Demuxer(Output& bytes, const std::string& muxer)
     : io_(bytes, IoHandle::Mode::read),
       context_(open_input(io_.get(), muxer)),
+      extradata_filter_(make_extradata_filter(stream())),
       is_gif_(muxer == "gif"),
       keeps_decoding_times_(muxer != "matroska" && muxer != "webm") {}
 
@@ -82,9 +59,13 @@ bool Demuxer::read(AVPacket& packet) {
         check(io_.get()->error, "read the partial file", ErrorKind::output);
         if (result == AVERROR(ENOMEM)) throw std::bad_alloc();
         if (result < 0) return false;
-        const bool is_whole = (packet.flags & AV_PKT_FLAG_CORRUPT) == 0 && (!is_gif_ || is_whole_gif(packet));
-        if (packet.stream_index == 0 && is_whole) break;
+        if (packet.stream_index == 0 && (packet.flags & AV_PKT_FLAG_CORRUPT) == 0) break;
         av_packet_unref(&packet);
+    }
+    if (extradata_filter_ != nullptr) {
+        const PacketFilterPtr filter = std::move(extradata_filter_);
+        check(av_bsf_send_packet(filter.get(), &packet), "read the partial file", ErrorKind::output);
+        check(av_bsf_receive_packet(filter.get(), &packet), "read the partial file", ErrorKind::output);
     }
     // Fragments cannot express that reordered frames start at 0; their first picture comes late by that.
     if (first_pts_ == AV_NOPTS_VALUE) first_pts_ = packet.pts;
@@ -97,12 +78,22 @@ bool Demuxer::read(AVPacket& packet) {
         packet.dts -= first_pts_;
     }
     ++num_packets_;
-    end_of_packets_ = std::max(end_of_packets_, packet.pos + packet.size);
     return true;
 }
 
 void Demuxer::probe() {
-    check(avformat_find_stream_info(context_.get(), nullptr), "read the partial file", ErrorKind::output);
+    Dictionary options;
+    options.set("max_pixels", "8847360");  // 4096 x 2160: what a file claims must not cost memory.
+    check(options.pass_to([&](AVDictionary** entries) { return avformat_find_stream_info(context_.get(), entries); }),
+          "read the partial file", ErrorKind::output);
+}
+
+void Demuxer::describe(AVPixelFormat format, int width, int height) noexcept {
+    AVCodecParameters& codec = *context_->streams[0]->codecpar;
+    if (codec.format == AV_PIX_FMT_NONE) codec.format = format;
+    if (codec.width > 0 && codec.height > 0) return;
+    codec.width = width;
+    codec.height = height;
 }
 
 AVRational Demuxer::frame_rate(const AVPacket& packet) const noexcept {

@@ -13,7 +13,7 @@ namespace gymreel {
 ///
 /// Ownership: borrows the bytes, which must outlive it.
 /// Thread: one at a time.
-/// Errors: Error (output). What is cut off in the middle counts as the end: a process that was killed leaves that.
+/// Errors: Error (output). What is not sound in the middle may count as the end: see scan_partial().
 class Demuxer {
 public:
     /// `muxer` is FFmpeg's name of what wrote the container.
@@ -27,9 +27,11 @@ public:
     /// end.
     bool read(AVPacket& packet);
 
-    /// Reads on, and decodes, until it is known what no header tells: in mp4 the pixel format and, with some codecs, the
-    /// size. Before the first read().
+    /// Reads on, and decodes, until it is known what no header tells. Before the first read().
     void probe();
+
+    /// Fills in what FFmpeg does not take from the header: of MPEG-4 in mp4 the size, of VP9 the pixel format.
+    void describe(AVPixelFormat format, int width, int height) noexcept;
 
     const AVStream& stream() const noexcept { return *context_->streams[0]; }
     AVRational time_base() const noexcept { return stream().time_base; }
@@ -37,20 +39,17 @@ public:
     /// Frames per second, as the container or else the duration of `packet` tells; 0 where neither does.
     AVRational frame_rate(const AVPacket& packet) const noexcept;
 
-    /// Where in the bytes the packets end that were read so far.
-    std::int64_t end_of_packets() const noexcept { return end_of_packets_; }
-
     /// What the file says about itself, less what containers add on their own.
     Metadata metadata() const;
 
 private:
     IoHandle io_;
     InputContextPtr context_;
+    PacketFilterPtr extradata_filter_;  // For the first packet.
     bool is_gif_;
     bool keeps_decoding_times_;
     std::int64_t first_pts_ = AV_NOPTS_VALUE;
     std::int64_t num_packets_ = 0;
-    std::int64_t end_of_packets_ = 0;
 };
 
 }  // namespace gymreel

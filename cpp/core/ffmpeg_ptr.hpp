@@ -2,6 +2,7 @@
 
 extern "C" {
 #include <libavcodec/avcodec.h>
+#include <libavcodec/bsf.h>
 #include <libavformat/avformat.h>
 #include <libavutil/dict.h>
 #include <libavutil/frame.h>
@@ -30,6 +31,7 @@ inline void free_codec_parameters(AVCodecParameters* parameters) noexcept { avco
 inline void free_frame(AVFrame* frame) noexcept { av_frame_free(&frame); }
 inline void free_packet(AVPacket* packet) noexcept { av_packet_free(&packet); }
 inline void free_dictionary(AVDictionary* dictionary) noexcept { av_dict_free(&dictionary); }
+inline void free_filter(AVBSFContext* filter) noexcept { av_bsf_free(&filter); }
 inline void close_input(AVFormatContext* context) noexcept { avformat_close_input(&context); }
 inline void free_io(AVIOContext* io) noexcept {
     av_freep(&io->buffer);
@@ -44,6 +46,7 @@ using FramePtr = std::unique_ptr<AVFrame, FFmpegDeleter<detail::free_frame>>;
 using PacketPtr = std::unique_ptr<AVPacket, FFmpegDeleter<detail::free_packet>>;
 using OutputContextPtr = std::unique_ptr<AVFormatContext, FFmpegDeleter<avformat_free_context>>;
 using InputContextPtr = std::unique_ptr<AVFormatContext, FFmpegDeleter<detail::close_input>>;
+using PacketFilterPtr = std::unique_ptr<AVBSFContext, FFmpegDeleter<detail::free_filter>>;
 using IoContextPtr = std::unique_ptr<AVIOContext, FFmpegDeleter<detail::free_io>>;
 using ScalerPtr = std::unique_ptr<SwsContext, FFmpegDeleter<sws_freeContext>>;
 

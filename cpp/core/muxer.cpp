@@ -23,12 +23,16 @@ bool Muxer::wants_global_header(const std::string& muxer) {
 
 Muxer::Muxer(Output& output, const MuxerConfig& config, const AVCodecParameters& stream, AVRational time_base,
              AVRational frame_rate)
-    : io_(output, IoHandle::Mode::write), context_(avformat_alloc_context()), time_base_(time_base) {
+    : output_(output),
+      io_(output, IoHandle::Mode::write),
+      context_(avformat_alloc_context()),
+      time_base_(time_base),
+      has_fragments_(config.is_growing && config.muxer != "gif") {
     if (!context_) throw std::bad_alloc();
     context_->oformat = find_muxer(config.muxer);
     context_->pb = io_.get();
     context_->flags |= AVFMT_FLAG_CUSTOM_IO;
-    if (config.flush_packets) context_->flags |= AVFMT_FLAG_FLUSH_PACKETS;
+    if (config.is_growing) context_->flags |= AVFMT_FLAG_FLUSH_PACKETS;
     io_.serve_reopening(context_.get());
 
     Dictionary metadata;
@@ -49,21 +53,56 @@ Muxer::Muxer(Output& output, const MuxerConfig& config, const AVCodecParameters&
     for (const auto& [name, value] : config.options) options.set(name.c_str(), value.c_str());
     check(options.pass_to([&](AVDictionary** dictionary) { return avformat_write_header(context_.get(), dictionary); }),
           "write the header", ErrorKind::output);
-    if (config.flush_packets) avio_flush(context_->pb);
+    if (config.is_growing) avio_flush(context_->pb);
     check_io("write the header");
+    if (config.has_marks) marks_.emplace(config.muxer);
+    write_mark();
 }
 
 void Muxer::write(AVPacket& packet) {
     packet.stream_index = 0;
     av_packet_rescale_ts(&packet, time_base_, context_->streams[0]->time_base);
+    if (ends_fragment(packet)) flush();
+    if (has_fragments_ && fragment_start_ == AV_NOPTS_VALUE) fragment_start_ = packet.dts;
     check(av_write_frame(context_.get(), &packet), "write a packet", ErrorKind::output);
     check_io("write a packet");
+    if (!has_fragments_) write_mark();
+}
+
+bool Muxer::ends_fragment(const AVPacket& next) const noexcept {
+    // A fragment that is not complete is lost when the process is killed, so fragments are short.
+    constexpr AVRational longest{1, 4};
+    if (fragment_start_ == AV_NOPTS_VALUE) return false;
+    return (next.flags & AV_PKT_FLAG_KEY) != 0 ||
+           av_compare_ts(next.dts - fragment_start_, context_->streams[0]->time_base, 1, longest) >= 0;
+}
+
+void Muxer::flush() {
+    if (fragment_start_ == AV_NOPTS_VALUE) return;
+    fragment_start_ = AV_NOPTS_VALUE;
+    check(av_write_frame(context_.get(), nullptr), "write a fragment", ErrorKind::output);
+    avio_flush(context_->pb);
+    check_io("write a fragment");
+    write_mark();
 }
 
 void Muxer::finish() {
+    if (has_fragments_) return flush();
     check(av_write_trailer(context_.get()), "write the trailer", ErrorKind::output);
     avio_flush(context_->pb);
     check_io("write the trailer");
+    write_mark();
+}
+
+void Muxer::write_mark() {
+    if (!marks_) return;
+    const std::int64_t position = avio_tell(context_->pb);
+    if (position == marks_->end()) return;  // Nothing came since the last.
+    const MarkChain::Mark mark = marks_->at(output_, position);
+    avio_write(context_->pb, mark.data(), static_cast<int>(mark.size()));
+    avio_flush(context_->pb);
+    check_io("write an integrity mark");
+    marks_->pass();
 }
 
 void Muxer::check_io(const char* operation) const {

@@ -2,9 +2,11 @@
 
 #include "codecs.hpp"
 #include "ffmpeg_ptr.hpp"
+#include "integrity_mark.hpp"
 #include "output.hpp"
 
 #include <memory>
+#include <optional>
 #include <string>
 
 namespace gymreel {
@@ -16,7 +18,9 @@ struct MuxerConfig {
     std::string muxer;  ///< FFmpeg's name of it.
     Options options;
     Metadata metadata;
-    bool flush_packets = false;  ///< Each packet reaches the output before write() returns.
+    /// Can be read at any moment: in fragments or clusters, each of which reaches the output in one piece.
+    bool is_growing = false;
+    bool has_marks = false;  ///< After each of those comes an integrity mark.
 };
 
 /// Packets of one video stream in, bytes of one container out.
@@ -24,6 +28,8 @@ struct MuxerConfig {
 /// Ownership: borrows the output, which must outlive it.
 /// Thread: one at a time.
 /// Errors: Error (output). Destroying it without finish() leaves what was written as it is.
+///
+/// While it grows, a fragment or cluster ends before a key frame, and when it lasts for a quarter of a second.
 class Muxer {
 public:
     /// Writes the header. `stream` says what the packets are; their times are in units of `time_base`.
@@ -41,15 +47,25 @@ public:
     /// Rescales the packet's times; the reference stays the caller's.
     void write(AVPacket& packet);
 
-    /// Writes the trailer, once.
+    /// Ends the fragment or cluster, so that every packet so far reaches the output. GIF has none: it holds its last
+    /// picture back until it is known how long that is shown.
+    void flush();
+
+    /// Writes what is left, and the trailer, once. What grows in fragments gets none: it is complete as it is.
     void finish();
 
 private:
+    bool ends_fragment(const AVPacket& next) const noexcept;
+    void write_mark();
     void check_io(const char* operation) const;
 
+    Output& output_;
     IoHandle io_;
     OutputContextPtr context_;
     AVRational time_base_;
+    bool has_fragments_;
+    std::int64_t fragment_start_ = AV_NOPTS_VALUE;
+    std::optional<MarkChain> marks_;
 };
 
 }  // namespace gymreel

@@ -1,9 +1,12 @@
 #include "recording_file.hpp"
 
 #include "av_error.hpp"
+#include "partial_scan.hpp"
+#include "piece_view.hpp"
 #include "remux.hpp"
 
 #include <new>
+#include <optional>
 #include <string>
 
 namespace gymreel {
@@ -13,9 +16,9 @@ RecordingFile::RecordingFile(FileConfig config, const AVCodecContext& encoder)
     try {
         if (!parameters_) throw std::bad_alloc();
         check(avcodec_parameters_from_context(parameters_.get(), &encoder), "describe the stream", ErrorKind::output);
-        muxer_ =
-            std::make_unique<Muxer>(*output_, growing_container(config_.muxer, config_.metadata, encoder.framerate),
-                                    *parameters_, encoder.time_base, encoder.framerate);
+        MuxerConfig container = growing_container(config_.muxer, config_.metadata, encoder.framerate);
+        container.has_marks = !config_.path.empty();  // What is in memory outlives no process.
+        muxer_ = std::make_unique<Muxer>(*output_, container, *parameters_, encoder.time_base, encoder.framerate);
     } catch (...) {
         output_->discard();  // It holds no frame.
         throw;
@@ -38,7 +41,14 @@ void RecordingFile::finish(const Metadata& metadata, const TargetClaim& claim) {
     config_.metadata.insert(config_.metadata.end(), metadata.begin(), metadata.end());
     std::unique_ptr<Output> complete = create_output(".complete");
     try {
-        Demuxer partial(*output_, config_.muxer);
+        // FFmpeg would take the marks between the pictures of a GIF for a part of them.
+        PartialScan scan;
+        std::optional<PieceView> pictures;
+        if (config_.muxer == "gif" && !config_.path.empty()) {
+            scan = scan_partial(*output_, config_.muxer);
+            pictures.emplace(*output_, scan.pieces);
+        }
+        Demuxer partial(pictures ? static_cast<Output&>(*pictures) : *output_, config_.muxer);
         const std::uint64_t num_copied =
             remux(partial, *complete, config_.muxer, config_.metadata, std::move(parameters_)).num_packets;
         if (num_copied != num_packets_) {

@@ -3,16 +3,17 @@
 #include "demuxer.hpp"
 #include "error.hpp"
 #include "log_capture.hpp"
-#include "muxer.hpp"
 #include "output.hpp"
+#include "partial_scan.hpp"
+#include "piece_view.hpp"
 #include "remux.hpp"
 
-#include <algorithm>
-#include <array>
+#include <cerrno>
+#include <chrono>
 #include <exception>
 #include <memory>
 #include <string>
-#include <string_view>
+#include <system_error>
 #include <utility>
 
 #ifndef _WIN32
@@ -20,14 +21,12 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include <cerrno>
 #endif
 
 namespace gymreel {
 namespace {
 
-/// What a killed process may leave half written: the end of a fragment, and before the first one a header.
-constexpr std::int64_t largest_cut = 64 << 10;
+/// A header that is not complete, or one without any frame, is not worth keeping; what is longer may be.
 constexpr std::int64_t largest_header = 4 << 10;
 
 /// `.NAME.partial` is NAME's; so is `.NAME.partial-2`.
@@ -38,59 +37,69 @@ std::filesystem::path name_of(const std::filesystem::path& partial) {
     return partial.parent_path() / hidden.substr(1, end - 1);
 }
 
-/// Whether a process can have died while it wrote this, in pieces, before the first frame.
-bool is_start_of_header(FileOutput& file, const std::string& muxer) {
-    if (file.size() > largest_header) return false;
-    std::array<std::uint8_t, 8> start{};
-    const std::string_view text(reinterpret_cast<const char*>(start.data()),
-                                static_cast<std::size_t>(std::max(0, file.read_at(0, start.data(), start.size()))));
-    if (Muxer::is_mp4(muxer)) return text.substr(std::min<std::size_t>(4, text.size())) == "ftyp";
-    return text.substr(0, 4) == (muxer == "gif" ? "GIF8" : "\x1A\x45\xDF\xA3");
+/// Somebody who has just created it may not have locked it yet.
+bool is_about_to_be_written(const FileOutput& leftover) {
+    constexpr std::chrono::seconds long_enough{2};
+    if (leftover.size() > 0) return false;
+    std::error_code error;
+    const auto changed = std::filesystem::last_write_time(leftover.path(), error);
+    const auto age = std::filesystem::file_time_type::clock::now() - changed;
+    return !error && age > -long_enough && age < long_enough;
 }
 
-/// Copies what can be read. Where that is nothing, `complete` stays empty.
-RecoveredFile copy(FileOutput& leftover, FileOutput& complete, const std::string& muxer, std::int64_t& end) {
+/// Makes a complete file called `target` of the sound part, and makes it last.
+RecoveredFile copy_sound_part(FileOutput& leftover, const PartialScan& scan, const std::filesystem::path& target,
+                              const std::string& muxer) {
+    const auto complete = FileOutput::create_beside(name_of(leftover.path()), ".complete");
     RecoveredFile result;
     try {
-        Demuxer demuxer(leftover, muxer);
+        PieceView sound_part(leftover, scan.pieces);
+        Demuxer demuxer(sound_part, muxer);
         const AVCodecParameters& codec = *demuxer.stream().codecpar;
-        const RemuxResult copied = remux(demuxer, complete, muxer, demuxer.metadata());
-        end = demuxer.end_of_packets();
-        result = {copied.num_packets, complete.size(), codec.width, codec.height, av_q2d(copied.frame_rate), {}};
-    } catch (const Error&) {
-        if (complete.size() > 0 || !is_start_of_header(leftover, muxer)) throw;
+        const RemuxResult copied = remux_sound_part(demuxer, *complete, muxer, scan);
+        result = {copied.num_packets, complete->size(), codec.width, codec.height, av_q2d(copied.frame_rate), {}, {}};
+        complete->sync();
+        complete->publish(target, Output::Existing::keep);
+    } catch (...) {
+        complete->discard();
+        throw;
     }
+    complete->settle();
     return result;
 }
 
-RecoveredFile recover(FileOutput& leftover, const std::filesystem::path& target, const std::string& muxer) {
-    RecoveredFile result;
-    std::int64_t end = 0;
-    const std::filesystem::path name = name_of(leftover.path());
-    std::unique_ptr<FileOutput> complete;
-    if (leftover.size() > 0) {
-        complete = FileOutput::create_beside(name, ".complete");
-        try {
-            result = copy(leftover, *complete, muxer, end);
-            if (result.num_frames > 0) {
-                complete->sync();
-                complete->publish(target, Output::Existing::keep);
-            }
-        } catch (...) {
-            complete->discard();
-            throw;
-        }
-    }
-    if (leftover.size() - end > (result.num_frames > 0 ? largest_cut : largest_header)) {
-        result.damaged_path = FileOutput::create_beside(name, ".damaged")->path();
-        leftover.sync();
-        leftover.publish(result.damaged_path, Output::Existing::replace);
+/// Calls the leftover `.NAME.damaged`. It stays what it is where it cannot get that name: what could be recovered is.
+std::filesystem::path keep_as_damaged(FileOutput& leftover) {
+    std::unique_ptr<FileOutput> name;
+    try {
+        name = FileOutput::create_beside(name_of(leftover.path()), ".damaged");
+        leftover.publish(name->path(), Output::Existing::replace);
         leftover.settle();
-    } else {
-        leftover.discard();
+    } catch (const Error&) {
+        if (name && leftover.path() != name->path()) name->discard();
     }
-    if (complete && result.num_frames == 0) complete->discard();
-    if (complete && result.num_frames > 0) complete->settle();
+    return leftover.path();
+}
+
+RecoveredFile recover(FileOutput& leftover, const std::filesystem::path& target, const std::string& muxer) {
+    if (is_about_to_be_written(leftover)) {
+        throw Error({ErrorKind::output, EBUSY, "recover a recording", "it has only just been created", {}, {}});
+    }
+    PartialScan scan = scan_partial(leftover, muxer);
+    if (!scan.has_header && !scan.damage.empty()) {
+        throw Error({ErrorKind::output, AVERROR_INVALIDDATA, "read the partial file", std::move(scan.damage), {}, {}});
+    }
+    RecoveredFile result;
+    if (!scan.times.empty()) result = copy_sound_part(leftover, scan, target, muxer);
+    if (scan.damage.empty() && result.num_frames == 0 && leftover.size() > largest_header) {
+        scan.damage = "there is no complete frame";
+    }
+    if (scan.damage.empty()) {
+        leftover.discard();
+    } else {
+        result.damage = std::move(scan.damage);
+        result.damaged_path = keep_as_damaged(leftover);
+    }
     return result;
 }
 

@@ -1,15 +1,13 @@
 #include "remux.hpp"
 
+#include "error.hpp"
+
 #include <cstring>
 #include <new>
 #include <optional>
 
 namespace gymreel {
 namespace {
-
-// A fragment that is not complete is lost when the process is killed, so fragments are short.
-constexpr const char* fragment_microseconds = "250000";
-constexpr const char* cluster_milliseconds = "250";
 
 /// Otherwise GIF shows the last frame for as long as the one before, and a single one for 0.1 s.
 Options last_delay(AVRational frame_rate) {
@@ -28,8 +26,23 @@ void adopt_extradata(const AVCodecParameters& written, AVCodecParameters& stream
     stream.extradata_size = written.extradata_size;
 }
 
+/// Whether a muxer wants to know what the header of the growing file does not tell.
+bool needs_decoder(const AVCodecParameters& stream, const std::string& muxer) {
+    switch (stream.codec_id) {
+        case AV_CODEC_ID_H264:
+        case AV_CODEC_ID_HEVC:
+        case AV_CODEC_ID_AV1:
+        case AV_CODEC_ID_MPEG4:
+        case AV_CODEC_ID_FFV1:
+        case AV_CODEC_ID_GIF: return false;
+        case AV_CODEC_ID_VP8:
+        case AV_CODEC_ID_VP9: return Muxer::is_mp4(muxer) && stream.format == AV_PIX_FMT_NONE;
+        default: return true;
+    }
+}
+
 MuxerConfig complete_container(const std::string& muxer, const Metadata& metadata, AVRational frame_rate) {
-    MuxerConfig result{muxer, {}, metadata, false};
+    MuxerConfig result{muxer, {}, metadata};
     if (Muxer::is_mp4(muxer)) {
         // With the default of 1000 units a second the file's duration would be rounded to a millisecond.
         std::int64_t timescale = frame_rate.num;
@@ -46,19 +59,17 @@ MuxerConfig complete_container(const std::string& muxer, const Metadata& metadat
 MuxerConfig growing_container(const std::string& muxer, const Metadata& metadata, AVRational frame_rate) {
     MuxerConfig result{muxer, {}, metadata, true};
     if (Muxer::is_mp4(muxer)) {
-        result.options = {{"movflags", "frag_keyframe+empty_moov+default_base_moof+use_metadata_tags"},
-                          {"frag_duration", fragment_microseconds}};
-    } else if (muxer == "matroska" || muxer == "webm") {
-        result.options = {{"cluster_time_limit", cluster_milliseconds}};
+        result.options = {{"movflags", "frag_custom+empty_moov+default_base_moof+use_metadata_tags"}};
     } else if (muxer == "gif") {
         result.options = last_delay(frame_rate);
+    } else {
+        result.options = {{"cluster_time_limit", "30000"}};  // As long as can be: the muxer says when one ends.
     }
     return result;
 }
 
 RemuxResult remux(Demuxer& from, Output& to, const std::string& muxer, const Metadata& metadata,
                   CodecParametersPtr stream) {
-    if (stream == nullptr) from.probe();
     const PacketPtr packet(av_packet_alloc());
     if (!packet) throw std::bad_alloc();
     std::optional<Muxer> complete;
@@ -66,15 +77,35 @@ RemuxResult remux(Demuxer& from, Output& to, const std::string& muxer, const Met
     for (; from.read(*packet); ++result.num_packets) {
         if (!complete) {
             result.frame_rate = from.frame_rate(*packet);
-            if (stream != nullptr) adopt_extradata(*from.stream().codecpar, *stream);
-            complete.emplace(to, complete_container(muxer, metadata, result.frame_rate),
-                             stream != nullptr ? *stream : *from.stream().codecpar, from.time_base(),
+            adopt_extradata(*from.stream().codecpar, *stream);
+            complete.emplace(to, complete_container(muxer, metadata, result.frame_rate), *stream, from.time_base(),
                              result.frame_rate);
         }
         complete->write(*packet);
         av_packet_unref(packet.get());
     }
     if (complete) complete->finish();
+    return result;
+}
+
+RemuxResult remux_sound_part(Demuxer& from, Output& to, const std::string& muxer, const PartialScan& scan) {
+    RemuxResult result{0, scan.frame_rate};
+    if (scan.times.empty()) return result;
+    from.describe(scan.pixel_format, scan.width, scan.height);
+    if (needs_decoder(*from.stream().codecpar, muxer)) from.probe();
+    const PacketPtr packet(av_packet_alloc());
+    if (!packet) throw std::bad_alloc();
+    Muxer complete(to, complete_container(muxer, from.metadata(), scan.frame_rate), *from.stream().codecpar,
+                   from.time_base(), scan.frame_rate);
+    for (const std::int64_t time : scan.times) {
+        const bool is_expected = av_cmp_q(from.time_base(), scan.tick) == 0 && from.read(*packet) &&
+                                 packet->pts == time - scan.times.front();
+        if (!is_expected) throw Error(ErrorKind::output, "read the partial file", "FFmpeg finds other frames in it");
+        complete.write(*packet);
+        av_packet_unref(packet.get());
+        ++result.num_packets;
+    }
+    complete.finish();
     return result;
 }
 

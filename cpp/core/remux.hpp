@@ -3,6 +3,7 @@
 #include "demuxer.hpp"
 #include "muxer.hpp"
 #include "output.hpp"
+#include "partial_scan.hpp"
 
 #include <cstdint>
 #include <string>
@@ -20,10 +21,18 @@ struct RemuxResult {
 /// Copies the packets of a file that has grown into one of the same kind that is in one piece, index first where the
 /// container has one. Nothing is encoded again.
 ///
-/// `stream` says what the packets are, where it is known: it saves decoding some. Without any packet nothing is written.
+/// `stream` says what the packets are. Without any packet nothing is written.
 /// Thread: one at a time.
 /// Errors: Error (output), std::bad_alloc.
 RemuxResult remux(Demuxer& from, Output& to, const std::string& muxer, const Metadata& metadata,
-                  CodecParametersPtr stream = nullptr);
+                  CodecParametersPtr stream);
+
+/// The same for the packets that a scan has found to be sound, and no others. What the packets are is taken from the
+/// header; only of codecs that gymreel does not choose by itself one is decoded.
+///
+/// `from` reads the pieces of `scan`.
+/// Thread: one at a time.
+/// Errors: Error (output), also where FFmpeg finds other packets than the scan; std::bad_alloc.
+RemuxResult remux_sound_part(Demuxer& from, Output& to, const std::string& muxer, const PartialScan& scan);
 
 }  // namespace gymreel

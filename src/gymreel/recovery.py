@@ -6,8 +6,8 @@ import errno
 import os
 import re
 import warnings
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections import defaultdict
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from gymreel import _core
@@ -15,9 +15,10 @@ from gymreel.config import MAX_NAME_BYTES, check_path
 from gymreel.encoders import find_container
 from gymreel.errors import ConfigError, GymreelWarning, OutputError
 
-__all__ = ["RecoveredRecording", "find_interrupted", "recover"]
+__all__ = ["RecoveredRecording", "find_interrupted", "recover", "recover_and_report"]
 
 _LEFTOVER = re.compile(r"\.(?P<name>.+)\.(?P<kind>partial|complete)(-\d+)?", re.DOTALL)
+_OPERATION = "recover a recording"
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,8 @@ class RecoveredRecording:
         duration_seconds: ``num_frames`` divided by the frame rate.
         num_bytes: Size of the file.
         size: ``(width, height)`` of the video, in pixels.
+        damaged_path: Where the leftover is kept, because more of it is missing or damaged than
+            what a killed process leaves incomplete; None where nothing is.
     """
 
     path: Path | None
@@ -39,19 +42,22 @@ class RecoveredRecording:
     duration_seconds: float
     num_bytes: int
     size: tuple[int, int]
+    damaged_path: Path | None = None
 
 
 def recover(path: str | os.PathLike[str]) -> list[RecoveredRecording]:
     """Turn what a killed process left into complete video files.
 
     While it records, gymreel writes to a hidden file ``.NAME.partial`` beside its target. A process
-    that is killed leaves it there, with all frames but those of the last moment. Each is copied
-    into a complete file, without encoding anything again, and removed. The file gets the name that
-    it was recorded for, or ``STEM-recovered.SUFFIX`` if there is a file of that name by now.
+    that is killed leaves it there, with all frames but those of the last moment. Its first frames,
+    up to the first that is missing, are copied into a complete file, without encoding anything
+    again, and it is removed. The file gets the name that it was recorded for, or
+    ``STEM-recovered.SUFFIX`` if there is a file of that name by now.
 
-    Partial files that a live process is writing are left alone. Calling this again finds nothing
-    more to do and returns an empty list. A file that is damaged, not just cut off, gives what can
-    be read of it and stays, as ``.NAME.damaged``; a ``GymreelWarning`` says so.
+    Partial files that a live process is writing are left alone, and so is what is not a regular
+    file. Calling this again finds nothing more to do and returns an empty list. A file that is
+    damaged, not just cut off, gives the frames before the damage and stays, as ``.NAME.damaged``;
+    a ``GymreelWarning`` says so.
 
     Every hidden file that is called like a partial file of a video is taken for gymreel's.
 
@@ -63,36 +69,142 @@ def recover(path: str | os.PathLike[str]) -> list[RecoveredRecording]:
         What was recovered. A leftover without any frame is removed, and has ``path=None``.
 
     Raises:
-        OutputError: ``path`` is a partial file that cannot be recovered, or is being written; or
-            it is in no folder. In a folder, a partial file that cannot be recovered is a
-            ``GymreelWarning`` instead, and the others are recovered. It stays as it is.
+        OutputError: There is no such folder, or it cannot be read. Or ``path`` is a partial file
+            that cannot be recovered, or is being written. In a folder, a partial file that cannot
+            be recovered is a ``GymreelWarning`` instead, and the others are recovered. It stays
+            as it is.
         ConfigError: ``path`` is not the name of a file or folder.
     """
+    recovered, problems = recover_and_report(path)
+    for problem in problems:
+        warnings.warn(problem, GymreelWarning, stacklevel=2)
+    return recovered
+
+
+def recover_and_report(
+    path: str | os.PathLike[str],
+) -> tuple[list[RecoveredRecording], list[str]]:
+    """Recover as ``recover()`` does, and return what was recovered and each problem, in words."""
     target = Path(check_path(path))
+    recovery = _Recovery()
     if target.is_dir():
-        return _recover_all(_find(target, recursive=True))
-    if _kind(target) == "partial":
-        if not os.path.lexists(target):
-            return []
-        recovered = [_recover_one(target)]
-        _remove_unfinished(target)
-        return recovered
-    if not target.parent.is_dir():
-        raise OutputError(
-            errno.ENOENT, "recover a recording", "no such folder", os.fspath(target.parent)
-        )
-    leftovers = _find(target.parent, recursive=False)
-    return _recover_all(partial for partial in leftovers if _target(partial).name == target.name)
+        recovery.recover_all(_look_into(target, recursive=True))
+    elif _kind(target) == "partial":
+        if os.path.lexists(target):
+            recovery.recover_one(target)
+            recovery.remove_unfinished(target, _find_complete(target.parent))
+    elif not target.parent.is_dir():
+        raise OutputError(errno.ENOENT, _OPERATION, "no such folder", os.fspath(target.parent))
+    elif not _is_video(target) and not os.path.lexists(target):
+        raise OutputError(errno.ENOENT, _OPERATION, "no such folder", os.fspath(target))
+    else:
+        found = _look_into(target.parent, recursive=False)
+        found.problems.clear()  # They are about other files.
+        found.partials = [one for one in found.partials if _target(one).name == target.name]
+        recovery.recover_all(found)
+    return recovery.recovered, recovery.problems
 
 
 def find_interrupted(folder: Path) -> list[Path]:
     """Return the partial files in ``folder`` that no process writes to any more."""
     # An empty one is about to be written to, or holds nothing that could be missed.
+    try:
+        partials = _look_into(folder, recursive=False).partials
+    except OutputError:  # There is no such folder, or it cannot be read.
+        return []
     return [
         partial
-        for partial in _find(folder)
+        for partial in partials
         if _has_bytes(partial) and not _core.is_being_recorded(partial)
     ]
+
+
+@dataclass
+class _Found:
+    """What lies in a folder: leftovers, unfinished complete files by target, and problems."""
+
+    partials: list[Path] = field(default_factory=list)
+    complete: dict[Path, list[Path]] = field(default_factory=lambda: defaultdict(list))
+    problems: list[str] = field(default_factory=list)
+
+
+class _Recovery:
+    """Recovers one leftover after the other; what befalls one is said, and the others go on."""
+
+    def __init__(self) -> None:
+        self.recovered: list[RecoveredRecording] = []
+        self.problems: list[str] = []
+        self._numbers: dict[Path, int] = {}
+
+    def recover_all(self, found: _Found) -> None:
+        self.problems += found.problems
+        for partial in found.partials:
+            try:
+                self.recover_one(partial)
+            except OutputError as error:
+                # Being written; complete by now, or another was faster.
+                if error.errno not in (errno.EBUSY, errno.ENOENT):
+                    self.problems.append(f"{partial} was not recovered: {error}")
+            except Exception as error:  # Whatever it is, the other files must not suffer.
+                self.problems.append(f"{partial} was not recovered: {error!r}")
+            else:
+                self.remove_unfinished(partial, found.complete)
+
+    def recover_one(self, partial: Path) -> None:
+        while True:
+            target = self._free_name(_target(partial))
+            try:
+                num_frames, num_bytes, width, height, fps, damaged, damage = _core.recover_file(
+                    partial, target, _muxer(target)
+                )
+                break
+            except OutputError as error:
+                if error.errno != errno.EEXIST:
+                    raise  # Else another recording got the name meanwhile.
+            except MemoryError as error:
+                raise OutputError(
+                    errno.ENOMEM, _OPERATION, "out of memory", os.fspath(partial)
+                ) from error
+        if damaged is not None:
+            self.problems.append(
+                f"{partial} is damaged ({damage}): "
+                + (f"its first {num_frames} frames are in {target}" if num_frames else "no frames")
+                + f", all of it stays in {damaged}"
+            )
+        self.recovered.append(
+            RecoveredRecording(
+                path=target if num_frames else None,
+                partial_path=partial,
+                num_frames=num_frames,
+                duration_seconds=num_frames / fps if fps else 0.0,
+                num_bytes=num_bytes if num_frames else 0,
+                size=(width, height),
+                damaged_path=damaged,
+            )
+        )
+
+    def remove_unfinished(self, partial: Path, complete: dict[Path, list[Path]]) -> None:
+        """Remove the complete files that were being made of this: its frames are safe now."""
+        for path in complete.pop(_target(partial), ()):
+            _core.remove_leftover(path)
+
+    def _free_name(self, target: Path) -> Path:
+        number = self._numbers.get(target, 0)
+        free = _numbered(target, number)
+        while os.path.lexists(free):
+            number += 1
+            free = _numbered(target, number)
+        self._numbers[target] = number  # Those before are taken: not asked for again.
+        return free
+
+
+def _numbered(target: Path, number: int) -> Path:
+    if number == 0:
+        return target
+    ending = "-recovered" if number == 1 else f"-recovered-{number}"
+    ending += target.suffix
+    stem = os.fsencode(target.stem)[: MAX_NAME_BYTES - len(os.fsencode(ending))]
+    return target.with_name(stem.decode(errors="ignore") + ending)
 
 
 def _has_bytes(path: Path) -> bool:
@@ -102,27 +214,67 @@ def _has_bytes(path: Path) -> bool:
         return False
 
 
-def _find(folder: Path, *, recursive: bool = False) -> list[Path]:
-    """Find the partial files of containers that gymreel writes."""
-    walk: Iterator[tuple[str, list[str], list[str]]] = os.walk(folder)
-    found = []
-    for parent, _, names in walk:
-        found += [Path(parent, name) for name in names if _kind(Path(name)) == "partial"]
-        if not recursive:
-            break
-    return sorted(found)
+def _look_into(folder: Path, *, recursive: bool) -> _Found:
+    """List what gymreel left in a folder, and in the folders in it.
+
+    Raises:
+        OutputError: The folder does not exist or cannot be read. One in it is a problem.
+    """
+    found = _Found()
+    folders = [folder]
+    while folders:
+        parent = folders.pop()
+        try:
+            with os.scandir(parent) as entries:
+                for entry in entries:
+                    if recursive and entry.is_dir(follow_symlinks=False):
+                        folders.append(Path(entry))
+                    _note(Path(parent, entry.name), entry, found)
+        except OSError as error:
+            if parent == folder:
+                raise OutputError(
+                    error.errno or 0, _OPERATION, error.strerror or str(error), os.fspath(folder)
+                ) from error
+            if not isinstance(error, FileNotFoundError):  # It was removed meanwhile.
+                found.problems.append(f"{parent} cannot be searched: {error.strerror}")
+    found.partials.sort()
+    return found
+
+
+def _note(path: Path, entry: os.DirEntry[str], found: _Found) -> None:
+    kind = _kind(path)
+    if kind is None:
+        return
+    if not entry.is_file(follow_symlinks=False):
+        if kind == "partial":
+            found.problems.append(f"{path} is not a regular file: it is left alone")
+    elif kind == "partial":
+        found.partials.append(path)
+    else:
+        found.complete[_target(path)].append(path)
+
+
+def _find_complete(folder: Path) -> dict[Path, list[Path]]:
+    try:
+        return _look_into(folder, recursive=False).complete
+    except OutputError:  # A folder that may be written to and not be read.
+        return {}
 
 
 def _kind(path: Path) -> str | None:
     """Say which kind of hidden file of gymreel's this is, if any."""
     match = _LEFTOVER.fullmatch(path.name)
-    if match is None:
-        return None
-    try:
-        _muxer(Path(match["name"]))
-    except ConfigError:  # Some other program's.
-        return None
+    if match is None or not _is_video(Path(match["name"])):
+        return None  # Some other program's.
     return match["kind"]
+
+
+def _is_video(target: Path) -> bool:
+    try:
+        _muxer(target)
+    except ConfigError:
+        return False
+    return True
 
 
 def _muxer(target: Path) -> str:
@@ -130,73 +282,7 @@ def _muxer(target: Path) -> str:
 
 
 def _target(partial: Path) -> Path:
-    """Give the path that a partial file was recorded for."""
+    """Return the path that a partial file was recorded for."""
     match = _LEFTOVER.fullmatch(partial.name)
     assert match is not None
     return partial.with_name(match["name"])
-
-
-def _recover_all(partials: Iterator[Path] | list[Path]) -> list[RecoveredRecording]:
-    recovered = []
-    for partial in partials:
-        try:
-            recovered.append(_recover_one(partial))
-        except OutputError as error:
-            if error.errno not in (errno.EBUSY, errno.ENOENT):  # Being written; another was faster.
-                warnings.warn(f"{partial} was not recovered: {error}", GymreelWarning, stacklevel=3)
-        else:
-            _remove_unfinished(partial)
-    return recovered
-
-
-def _recover_one(partial: Path) -> RecoveredRecording:
-    wanted = _target(partial)
-    while True:
-        target = _free_name(wanted)
-        try:
-            num_frames, num_bytes, width, height, fps, damaged = _core.recover_file(
-                partial, target, _muxer(target)
-            )
-            break
-        except OutputError as error:
-            if error.errno != errno.EEXIST:
-                raise  # Else another recording got the name meanwhile.
-    if damaged is not None:
-        warnings.warn(
-            f"not all of {partial} could be read: {num_frames} frames are in {target}, the rest "
-            f"stays in {damaged}"
-            if num_frames
-            else f"nothing of {partial} could be read; it stays as {damaged}",
-            GymreelWarning,
-            stacklevel=4,
-        )
-    return RecoveredRecording(
-        path=target if num_frames else None,
-        partial_path=partial,
-        num_frames=num_frames,
-        duration_seconds=num_frames / fps if fps else 0.0,
-        num_bytes=num_bytes if num_frames else 0,
-        size=(width, height),
-    )
-
-
-def _free_name(target: Path) -> Path:
-    free, number = target, 1
-    while os.path.lexists(free):
-        ending = "-recovered" if number == 1 else f"-recovered-{number}"
-        ending += target.suffix
-        stem = os.fsencode(target.stem)[: MAX_NAME_BYTES - len(os.fsencode(ending))]
-        free = target.with_name(stem.decode(errors="ignore") + ending)
-        number += 1
-    return free
-
-
-def _remove_unfinished(partial: Path) -> None:
-    """Remove the complete file that was being made of this recording: its frames are safe now."""
-    target = _target(partial)
-    with os.scandir(target.parent) as entries:
-        names = [entry.name for entry in entries]
-    for name in names:
-        path = target.with_name(name)
-        if _kind(path) == "complete" and _target(path) == target:
-            _core.remove_leftover(path)

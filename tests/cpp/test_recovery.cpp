@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #endif
 #include <cerrno>
+#include <chrono>
 #include <fstream>
 #include <string>
 #include <vector>
@@ -65,9 +66,7 @@ TEST_CASE("recovery: what was left becomes a complete file, and is gone") {
         CHECK(recovered.height == 48);
         CHECK(recovered.frames_per_second == doctest::Approx(25));
         CHECK(read_text(folder / "video").find("a title") != std::string::npos);
-        // A reordered frame at the very end may have come without those that are shown before it.
-        const std::vector<Decoded> sure(frames.begin(), frames.end() - 4);
-        CHECK(are_greys(sure, 0, 8, sure.size(), 3));
+        CHECK(are_greys(frames, 0, 8, frames.size(), 3));
     }
 }
 
@@ -89,6 +88,10 @@ TEST_CASE("recovery: what holds no frame is removed, what makes no sense is kept
     const TemporaryFolder folder;
     const LogCapture quiet;
     std::ofstream(folder / ".empty.partial").close();
+    // Whoever creates one needs a moment to lock it.
+    CHECK(code_of_recovery(folder / ".empty.partial", folder / "empty") == EBUSY);
+    std::filesystem::last_write_time(folder / ".empty.partial",
+                                     std::filesystem::file_time_type::clock::now() - std::chrono::minutes(1));
     CHECK(recover_file(folder / ".empty.partial", folder / "empty", "mp4").num_frames == 0);
     std::ofstream(folder / ".other.partial") << "nothing that FFmpeg knows";
     CHECK(code_of_recovery(folder / ".other.partial", folder / "other") != 0);

@@ -9,6 +9,8 @@
 #include "fuzz_input.hpp"
 #include "log_capture.hpp"
 #include "muxer.hpp"
+#include "partial_scan.hpp"
+#include "piece_view.hpp"
 #include "remux.hpp"
 
 #include <cstring>
@@ -48,8 +50,8 @@ std::vector<std::uint8_t> bytes_of(Output& output) {
     return bytes;
 }
 
-/// Records a few frames as Stream does.
-Recorded record(const Kind& kind) {
+/// Records a few frames as Stream does, with marks or as gymreel 0.1 did.
+Recorded record(const Kind& kind, bool has_marks) {
     constexpr int width = 18;
     constexpr int height = 16;
     constexpr int num_frames = 12;
@@ -59,8 +61,9 @@ Recorded record(const Kind& kind) {
     const AVCodecContext& codec = encoder.context();
     const CodecParametersPtr parameters(avcodec_parameters_alloc());
     avcodec_parameters_from_context(parameters.get(), &codec);
-    Muxer muxer(*result.finished, growing_container(kind.muxer, {{"title", "seed"}}, codec.framerate), *parameters,
-                codec.time_base, codec.framerate);
+    MuxerConfig container = growing_container(kind.muxer, {{"title", "seed"}}, codec.framerate);
+    container.has_marks = has_marks;
+    Muxer muxer(*result.finished, container, *parameters, codec.time_base, codec.framerate);
     const auto write = [&](AVPacket& packet) { muxer.write(packet); };
     std::vector<std::uint8_t> pixels(std::size_t{width} * height * 3);
     for (int frame = 0; frame < num_frames; ++frame) {
@@ -90,13 +93,18 @@ void save_recordings(const std::filesystem::path& folder) {
             save(folder / (std::string(kind.muxer) + "-" + kind.encoder + "-" + state), bytes);
         };
         try {
-            const Recorded recorded = record(kind);
-            MemoryOutput complete;
-            Demuxer demuxer(*recorded.finished, kind.muxer);
-            remux(demuxer, complete, kind.muxer, demuxer.metadata());
-            save_as("killed", recorded.killed);
-            save_as("finished", bytes_of(*recorded.finished));
-            save_as("complete", complete.take_bytes());
+            for (const bool has_marks : {true, false}) {
+                const Recorded recorded = record(kind, has_marks);
+                const PartialScan scan = scan_partial(*recorded.finished, kind.muxer);
+                MemoryOutput complete;
+                PieceView sound_part(*recorded.finished, scan.pieces);
+                Demuxer demuxer(sound_part, kind.muxer);
+                remux_sound_part(demuxer, complete, kind.muxer, scan);
+                const std::string suffix = has_marks ? "" : "-unmarked";
+                save_as(("killed" + suffix).c_str(), recorded.killed);
+                save_as(("finished" + suffix).c_str(), bytes_of(*recorded.finished));
+                save_as(("complete" + suffix).c_str(), complete.take_bytes());
+            }
         } catch (const Error& error) {  // An encoder that this FFmpeg lacks.
             std::cerr << kind.muxer << " with " << kind.encoder << " is left out: " << error.what() << '\n';
         }

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from typing import Any
 
 from gymreel.errors import GymreelError
-from gymreel.recovery import recover
+from gymreel.recovery import RecoveredRecording, recover_and_report
 
 __all__ = ["add_parser"]
 
@@ -29,16 +30,26 @@ def add_parser(commands: Any) -> None:
 
 def _recover(arguments: argparse.Namespace) -> int:
     try:
-        recovered = recover(arguments.path)
+        recovered, problems = recover_and_report(arguments.path)
     except GymreelError as error:
-        print(f"gymreel recover: {error}", file=sys.stderr)
-        return 1
+        recovered, problems = [], [str(error)]
+    for problem in problems:
+        print(f"gymreel recover: {problem}", file=sys.stderr)
+    try:
+        _print(recovered)
+        if not recovered and not problems:
+            print(f"nothing to recover in {arguments.path}")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever reads has seen enough. What is left to be written is written nowhere, at exit too.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 1 if problems else 0
+
+
+def _print(recovered: list[RecoveredRecording]) -> None:
     for recording in recovered:
-        if recording.path is None:
-            print(f"{recording.partial_path}: no frames, removed")
-        else:
+        if recording.path is not None:
             seconds = f"{recording.duration_seconds:.2f} s"
             print(f"{recording.path}: {recording.num_frames} frames, {seconds}")
-    if not recovered:
-        print(f"nothing to recover in {arguments.path}")
-    return 0
+        elif recording.damaged_path is None:
+            print(f"{recording.partial_path}: no frames, removed")
