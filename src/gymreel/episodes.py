@@ -10,14 +10,13 @@ import itertools
 import json
 import operator
 import os
-import stat
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from gymreel._listing import FolderListing
+from gymreel._regular_files import FolderListing, open_regular
 from gymreel.config import check_path
 from gymreel.errors import OutputError
 from gymreel.video_html import text_html, video_html
@@ -125,7 +124,7 @@ def read_episodes(folder: str | os.PathLike[str]) -> list[Episode]:
     root = check_path(folder)
     name = os.path.join(root, LOG_NAME)
     try:
-        with _open_regular(name) as file:
+        with open_regular(name) as file:
             return _Reader(root).read(file)
     except OSError as error:
         reason = error.strerror or str(error)
@@ -295,20 +294,6 @@ def _make_episodes(count: int, columns: Mapping[str, Iterable[Any]]) -> list[Epi
         values = columns.get(each.name) or itertools.repeat(each.default)
         collections.deque(map(getattr(Episode, each.name).__set__, episodes, values), maxlen=0)
     return episodes
-
-
-def _open_regular(name: str) -> BinaryIO:
-    """Open a regular file for reading, and no link to one.
-
-    Raises:
-        OSError: It cannot be opened, or is something else.
-    """
-    flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
-    file = open(name, "rb", opener=lambda path, _: os.open(path, flags))  # noqa: SIM115
-    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-        file.close()
-        raise OSError(errno.EINVAL, "it is not a regular file")
-    return file
 
 
 def _batches(file: BinaryIO) -> Iterator[list[bytes]]:

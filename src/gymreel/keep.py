@@ -15,6 +15,7 @@ videos of such episodes go. ``last``, ``disk_budget`` and functions see every ep
 from __future__ import annotations
 
 import abc
+import ast
 import copy
 import math
 import sys
@@ -80,14 +81,19 @@ class KeepPolicy(abc.ABC):
         return _Intersection(as_policy(other), self)
 
 
-def as_policy(keep: KeepPolicy | Callable[[Episode], bool]) -> KeepPolicy:
+def as_policy(keep: KeepPolicy | Callable[[Episode], bool] | str) -> KeepPolicy:
     """Return a policy for what users give.
 
+    Text is what the policies of this module print: ``"best(3) | last(1)"``. In ``env.spec`` they
+    are recorded so, which JSON can hold.
+
     Raises:
-        ConfigError: It is neither a policy nor a function.
+        ConfigError: It is neither a policy nor a function nor such text.
     """
     if isinstance(keep, KeepPolicy):
         return keep
+    if isinstance(keep, str):
+        return _parse(keep)
     if not callable(keep):
         raise ConfigError(
             f"keep={keep!r} must be a policy of gymreel.keep, such as keep.best(3), or a function "
@@ -168,6 +174,44 @@ def disk_budget(num_bytes: int) -> KeepPolicy:
     return _DiskBudget(_check_count(num_bytes, "num_bytes"))
 
 
+def as_recorded(keep: object) -> object:
+    """Return a policy as text where that says all, and anything else as it is."""
+    if not isinstance(keep, KeepPolicy):
+        return keep
+    try:
+        _parse(repr(keep))
+    except ConfigError:  # The user's own policies and functions are in it.
+        return keep
+    return repr(keep)
+
+
+def _parse(text: str) -> KeepPolicy:
+    """Return the policy that prints as this text; nothing of it is executed."""
+    makers: dict[str, Callable[..., KeepPolicy]] = {
+        make.__name__: make for make in (best, worst, last, failures, disk_budget)
+    }
+
+    def build(node: ast.expr) -> KeepPolicy:
+        match node:
+            case ast.BinOp(left, ast.BitOr(), right):
+                return build(left) | build(right)
+            case ast.BinOp(left, ast.BitAnd(), right):
+                return build(left) & build(right)
+            case ast.Call(ast.Name(name), arguments, keywords) if name in makers:
+                named = {str(each.arg): ast.literal_eval(each.value) for each in keywords}
+                return makers[name](*map(ast.literal_eval, arguments), **named)
+        raise ValueError("this is no policy")
+
+    try:
+        return build(ast.parse(text, mode="eval").body)
+    except (SyntaxError, TypeError, ValueError, RecursionError, MemoryError) as error:
+        if isinstance(error, ConfigError):
+            raise
+        raise ConfigError(
+            f"keep={text!r:.200} must be a policy of gymreel.keep, such as 'best(3) | last(1)'"
+        ) from None
+
+
 class _Highest(KeepPolicy):
     """Ranks by return, from above or from below."""
 
@@ -185,7 +229,7 @@ class _Highest(KeepPolicy):
         if unknown is not None and not self._has_warned:
             self._has_warned = True
             warn_in_recorder(
-                f"keep.{self._name}({self._n}) cannot rank {unknown.describe()}: its return is not "
+                f"keep.{self!r} cannot rank {unknown.describe()}: its return is not "
                 f"known, as its rewards have no sum (return_={unknown.return_}). Such episodes "
                 "come after all others"
             )
@@ -201,6 +245,9 @@ class _Highest(KeepPolicy):
 
     def __deepcopy__(self, memo: dict[int, Any]) -> KeepPolicy:
         return _Highest(self._name, self._n, self._interrupted)
+
+    def __repr__(self) -> str:
+        return f"{self._name}({self._n}{', interrupted=True' * self._interrupted})"
 
 
 class _Last(KeepPolicy):
@@ -220,6 +267,9 @@ class _Last(KeepPolicy):
     def __deepcopy__(self, memo: dict[int, Any]) -> KeepPolicy:
         return _Last(self._n)
 
+    def __repr__(self) -> str:
+        return f"last({self._n})"
+
 
 class _DiskBudget(KeepPolicy):
     """Goes back from the latest video as far as the budget reaches."""
@@ -238,6 +288,12 @@ class _DiskBudget(KeepPolicy):
                 break
             chosen.append(episode)
         return chosen
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> KeepPolicy:
+        return _DiskBudget(self._num_bytes)
+
+    def __repr__(self) -> str:
+        return f"disk_budget({self._num_bytes})"
 
 
 class _Function(KeepPolicy):
@@ -263,6 +319,9 @@ class _Function(KeepPolicy):
 
     def __deepcopy__(self, memo: dict[int, Any]) -> KeepPolicy:
         return _Function(self._function)
+
+    def __repr__(self) -> str:
+        return getattr(self._function, "__qualname__", None) or repr(self._function)
 
 
 class _Failures(_Function):
@@ -291,6 +350,11 @@ class _Failures(_Function):
     def __deepcopy__(self, memo: dict[int, Any]) -> KeepPolicy:
         return _Failures(self._success_key, self._below, self._interrupted)
 
+    def __repr__(self) -> str:
+        below = f", below={float(self._below)!r}" if self._below is not None else ""
+        interrupted = ", interrupted=True" * self._interrupted
+        return f"failures({self._success_key!r}{below}{interrupted})"
+
 
 class _Combination(KeepPolicy):
     """Two policies, which may be the user's."""
@@ -305,6 +369,8 @@ class _Combination(KeepPolicy):
 
 
 class _Union(_Combination):
+    """Keeps what either keeps."""
+
     def __init__(self, first: KeepPolicy, second: KeepPolicy) -> None:
         super().__init__(first, second)
         self.skips_interrupted = first.skips_interrupted and second.skips_interrupted
@@ -312,6 +378,9 @@ class _Union(_Combination):
     def choose(self, episodes: Sequence[Episode]) -> Sequence[Episode]:
         chosen = {id(e) for policy in (self._first, self._second) for e in policy.choose(episodes)}
         return [episode for episode in episodes if id(episode) in chosen]
+
+    def __repr__(self) -> str:
+        return f"{self._first!r} | {self._second!r}"
 
 
 class _Intersection(_Combination):
@@ -324,6 +393,13 @@ class _Intersection(_Combination):
     def choose(self, episodes: Sequence[Episode]) -> Sequence[Episode]:
         chosen = {id(episode) for episode in self._first.choose(episodes)}
         return self._second.choose([episode for episode in episodes if id(episode) in chosen])
+
+    def __repr__(self) -> str:
+        first, second = (
+            f"({policy!r})" if isinstance(policy, _Union) else repr(policy)
+            for policy in (self._first, self._second)
+        )
+        return f"{first} & {second}"
 
 
 def _check_flag(interrupted: object) -> bool:

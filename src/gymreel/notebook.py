@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from gymreel._regular_files import FolderListing, size_of_regular
 from gymreel.config import check_path
 from gymreel.encoders import CONTAINERS
 from gymreel.episodes import LOG_NAME, read_episodes
@@ -26,10 +27,10 @@ class _Video:
 
 
 class VideoGallery:
-    """The videos of a folder, which a notebook shows when this is the value of a cell.
+    """Videos, which a notebook shows when this is the value of a cell.
 
     Attributes:
-        folder: The folder.
+        folder: The folder that they are in.
         paths: The videos that are shown, the latest last.
         num_videos: How many there are, shown or not.
     """
@@ -61,7 +62,7 @@ class VideoGallery:
         for video in reversed(self._videos):  # The latest are put into the page first.
             limit = min(left, MAX_EMBEDDED_BYTES)
             parts.append(video_html(video.path, caption=video.caption, max_embedded_bytes=limit))
-            size = video.path.stat().st_size if video.path.is_file() else 0
+            size = size_of_regular(video.path) or 0
             left -= size if size <= limit else 0
         parts.append(text_html(f"{self._count()} in {self.folder}"))
         return "".join(reversed(parts))
@@ -75,24 +76,28 @@ class VideoGallery:
 def show(
     folder: str | os.PathLike[str], *, max_videos: int = 12, embed: bool = True
 ) -> VideoGallery:
-    """Show the videos of a folder in a notebook, the latest last.
+    """Return the videos of a folder for a notebook to show, the latest last.
 
     They are those of the folder's episode log, with the episodes' returns and lengths, and all
-    other video files in it, by name: clips that ended before their episodes, for example.
+    other video files in it, by name: clips that ended before their episodes, for example. Nothing
+    outside the folder is shown, whatever the log says: symbolic links are not followed.
 
     Args:
-        folder: The ``video_folder``.
+        folder: The ``video_folder``, or a video file.
         max_videos: At most so many, the latest.
         embed: Whether to put the videos into the notebook itself, up to 8 MiB each and 32 MiB
             together; the others are referred to by path and are gone when the files are.
 
     Raises:
         ConfigError: An argument is wrong.
-        OutputError: There is no such folder, or it cannot be read.
+        OutputError: There is no such folder or video, or it cannot be read.
     """
     root = Path(check_path(folder))
     if isinstance(max_videos, bool) or not isinstance(max_videos, int) or max_videos < 1:
         raise ConfigError(f"max_videos={max_videos!r} must be a whole number, at least 1")
+    if root.is_file() and root.suffix.lower() in CONTAINERS:
+        video = _Video(Path(os.path.realpath(root)), root.name)  # A link is the user's own wish.
+        return VideoGallery(root.parent, [video], 1, embed=embed)
     if not root.is_dir():
         code = errno.ENOTDIR if root.exists() else errno.ENOENT
         raise OutputError(code, "show the videos of a folder", os.strerror(code), str(root))
@@ -112,7 +117,7 @@ def _videos_in(folder: Path) -> list[_Video]:
 
 def _logged(folder: Path) -> list[_Video]:
     """Give the videos of the log, in the order in which their episodes ended."""
-    if not (folder / LOG_NAME).is_file():
+    if size_of_regular(folder / LOG_NAME) is None:
         return []
     episodes = read_episodes(folder)
     return [_Video(e.path, e.describe()) for e in episodes if e.path is not None]
@@ -122,8 +127,8 @@ def _video_files(folder: Path) -> list[Path]:
     try:
         return sorted(
             folder / entry.name
-            for entry in os.scandir(folder)
-            if os.path.splitext(entry.name)[1].lower() in CONTAINERS and entry.is_file()
+            for entry in FolderListing(str(folder)).files()
+            if os.path.splitext(entry.name)[1].lower() in CONTAINERS
         )
     except OSError as error:
         reason = error.strerror or str(error)
@@ -134,6 +139,6 @@ def _video_files(folder: Path) -> list[Path]:
 
 def _time_of_change(path: Path) -> int:
     try:
-        return path.stat().st_mtime_ns
+        return os.lstat(path).st_mtime_ns
     except OSError:  # It has just been removed.
         return 0

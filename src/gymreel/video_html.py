@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import quote
 
+from gymreel._regular_files import open_regular, size_of_regular
+
 __all__ = ["MAX_EMBEDDED_BYTES", "text_html", "video_html"]
 
 MAX_EMBEDDED_BYTES = 8 * 2**20
@@ -34,10 +36,10 @@ def video_html(
     codec: str | None = None,
     max_embedded_bytes: int = MAX_EMBEDDED_BYTES,
 ) -> str:
-    """Give a video that plays in the page, or text where none can.
+    """Return a video that plays in the page, or text where none can.
 
     Args:
-        path: The file.
+        path: The file. A link is not followed, and only a regular file is shown.
         caption: What stands below it; the file's name by default.
         codec: Its format, where it is known.
         max_embedded_bytes: A file that is not larger is put into the page itself.
@@ -45,14 +47,15 @@ def video_html(
     caption = path.name if caption is None else caption
     media_type = _TYPES.get(path.suffix.lower())
     try:
-        num_bytes = path.stat().st_size if path.is_file() else -1
-        if num_bytes < 0:
+        num_bytes = size_of_regular(path)
+        if num_bytes is None:
             return text_html(f"{caption}: there is no file {path}")
         if media_type is None or (codec is not None and codec not in _CODECS):
             what = f"{path.suffix} files" if media_type is None else f"{codec}"
             return text_html(f"{caption}: {path} ({num_bytes} bytes; browsers play no {what})")
         if num_bytes <= max_embedded_bytes:
-            data = base64.b64encode(path.read_bytes()).decode()
+            with open_regular(path) as file:
+                data = base64.b64encode(file.read(num_bytes)).decode()
             source = f"data:{media_type};base64,{data}"
         else:
             source = html.escape(_url(path))

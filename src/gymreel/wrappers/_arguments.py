@@ -15,6 +15,7 @@ from gymreel._warnings import warn_in_recorder
 from gymreel.config import GIF_FPS
 from gymreel.episodes import Episode
 from gymreel.errors import ConfigError, OutputError
+from gymreel.keep import as_recorded
 from gymreel.recovery import find_interrupted
 from gymreel.triggers import Trigger
 
@@ -47,14 +48,20 @@ class Uncopied:
 
 
 def keep_functions_uncopied(arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """Give arguments as Gymnasium may record them, which copies them, and again for ``env.spec``.
+    """Return arguments as Gymnasium may record them, which copies them, and again for ``env.spec``.
 
-    The object of a method that the user gives may be large, or may not be copied at all.
+    The object of a method that the user gives may be large, or may not be copied at all. What text
+    can stand for is text, so that ``env.spec.to_json()`` holds it.
     """
-    return {
-        name: Uncopied(value) if callable(value) and not isinstance(value, Trigger) else value
-        for name, value in arguments.items()
-    }
+    return {name: _as_recorded(value) for name, value in arguments.items()}
+
+
+def _as_recorded(value: Any) -> Any:
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    if callable(value) and not isinstance(value, Trigger):
+        return Uncopied(value)
+    return as_recorded(value)
 
 
 def check_arguments(
@@ -125,11 +132,20 @@ def video_path(folder: str, video_name: str, suffix: str) -> Path:
         ConfigError: The name leads out of the folder.
     """
     path = os.path.normpath(os.path.join(folder, f"{video_name}{suffix}"))
+    below = os.path.dirname(path)
     if os.path.commonpath([folder, path]) != folder:
         raise ConfigError(
             f"video_name={video_name!r} leads out of video_folder={folder!r}; take the names of "
             "files from inside it"
         )
+    if below != folder:
+        # The folder may be a link, as its user wishes; one below it may be somebody else's.
+        real = os.path.realpath(folder)
+        if os.path.commonpath([real, os.path.realpath(below)]) != real:
+            raise ConfigError(
+                f"video_name={video_name!r} leads out of video_folder={folder!r} through a "
+                f"symbolic link in {below!r}; record into the folder that it leads to"
+            )
     return Path(path)
 
 

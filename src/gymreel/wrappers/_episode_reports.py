@@ -38,7 +38,7 @@ class EpisodeReports:
         self,
         folder: Path,
         *,
-        keep: KeepPolicy | Callable[[Episode], bool] | None = None,
+        keep: KeepPolicy | Callable[[Episode], bool] | str | None = None,
         on_saved: Callable[[Episode], object] | None = None,
         episode_log: bool | None = None,
         trackers: Sequence[Tracker] | None = None,
@@ -87,6 +87,11 @@ class EpisodeReports:
         """What the episodes of this recorder in this process are known by in the log."""
         self._notice_fork()
         return self._recorder
+
+    @property
+    def skips_interrupted(self) -> bool:
+        """Whether ``keep`` leaves out recordings that end before their episodes."""
+        return self._keep is not None and self._keep.skips_interrupted
 
     @property
     def wants_episodes(self) -> bool:

@@ -62,7 +62,7 @@ class VideoRecording:
         disable_logger: bool,
         suffix: str,
         on_error: Literal["warn", "raise"],
-        keep: KeepPolicy | Callable[[Episode], bool] | None,
+        keep: KeepPolicy | Callable[[Episode], bool] | str | None,
         on_saved: Callable[[Episode], object] | None,
         trackers: Sequence[Tracker] | None,
         episode_log: bool | None = None,
@@ -125,6 +125,12 @@ class VideoRecording:
             trackers=trackers,
             report_when=report_when,
         )
+        if self._reports.skips_interrupted and (step_trigger or video_length):
+            warn_in_recorder(
+                f"keep={keep!r} keeps no recording that ends before its episode does, as those of "
+                "step_trigger and video_length mostly do; with interrupted=True, as in "
+                "keep.best(3, interrupted=True), it goes by what they show"
+            )
         self._unfinished = UnfinishedVideos(self._reports)
         self._run = RunMember()
         self._has_warned_of_name = False

@@ -90,7 +90,7 @@ class RecordVideo(
         on_full: Literal["block", "drop"] = "block",
         on_error: Literal["warn", "raise"] = "warn",
         wait: bool = False,
-        keep: KeepPolicy | Callable[[Episode], bool] | None = None,
+        keep: KeepPolicy | Callable[[Episode], bool] | str | None = None,
         on_saved: Callable[[Episode], object] | None = None,
         episode_log: bool | None = None,
         trackers: Sequence[Tracker] | None = None,
@@ -134,8 +134,8 @@ class RecordVideo(
                 complete, 10 seconds at most; if that is not enough, it warns once. For scripts that
                 look for the file at once, as Gymnasium's recorder has it; see
                 :meth:`wait_for_videos` for less waiting.
-            keep: Which videos stay, decided when they are complete: a policy of ``gymreel.keep`` or
-                a function of an ``Episode``; None for all.
+            keep: Which videos stay, decided when they are complete: a policy of ``gymreel.keep``,
+                the text that it prints as, or a function of an ``Episode``; None for all.
             on_saved: Called with the ``Episode`` for each video that is complete and stays, from a
                 later ``reset`` or from ``close``; see ``report_when``.
             episode_log: Whether to add a line for each episode, recorded or not, to

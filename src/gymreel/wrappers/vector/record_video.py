@@ -102,7 +102,7 @@ class RecordVideo(
         on_full: Literal["block", "drop"] = "block",
         on_error: Literal["warn", "raise"] = "warn",
         wait: bool = False,
-        keep: KeepPolicy | Callable[[Episode], bool] | None = None,
+        keep: KeepPolicy | Callable[[Episode], bool] | str | None = None,
         on_saved: Callable[[Episode], object] | None = None,
         episode_log: bool | None = None,
         trackers: Sequence[Tracker] | None = None,

@@ -1,10 +1,36 @@
-"""The regular files of a folder, for names that somebody else has written down."""
+"""Regular files, for names that somebody else has written down: no links, no devices, no FIFOs."""
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
+from typing import BinaryIO
 
-__all__ = ["FolderListing"]
+__all__ = ["FolderListing", "open_regular", "size_of_regular"]
+
+
+def open_regular(name: str | os.PathLike[str]) -> BinaryIO:
+    """Open a regular file for reading, without following a link and without waiting.
+
+    Raises:
+        OSError: It cannot be opened, or is something else.
+    """
+    flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+    file = open(name, "rb", opener=lambda path, given: os.open(path, given | flags))  # noqa: SIM115
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        file.close()
+        raise OSError(errno.EINVAL, "it is not a regular file")
+    return file
+
+
+def size_of_regular(name: str | os.PathLike[str]) -> int | None:
+    """Return the size of a regular file in bytes; None where there is none."""
+    try:
+        status = os.lstat(name)
+    except (OSError, ValueError):  # The latter for a NUL in it.
+        return None
+    return status.st_size if stat.S_ISREG(status.st_mode) else None
 
 
 class FolderListing:
