@@ -50,10 +50,13 @@ help:
 	@echo "make clean      remove what was built"
 	@echo "make distclean  remove the virtual environment too"
 
+# pygame asks SDL for a display even where nothing is shown, and Wayland's library complains of a machine that has none.
+OFF_SCREEN = SDL_VIDEODRIVER="$${SDL_VIDEODRIVER:-dummy}" SDL_AUDIODRIVER="$${SDL_AUDIODRIVER:-dummy}"
+
 demo: system-demo $(STAMPS)/build
 	@rm -rf demo && mkdir demo
 	@echo "==> Recording CartPole with examples/evaluate.py"
-	@cd demo && ../$(PY) ../examples/evaluate.py
+	@cd demo && $(OFF_SCREEN) ../$(PY) ../examples/evaluate.py
 	@echo "==> The videos:"
 	@find "$(CURDIR)/demo" -name '*.mp4' | sort | sed 's/^/    /'
 
