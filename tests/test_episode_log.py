@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 import os
@@ -20,6 +21,7 @@ import gymreel
 from gymreel import ConfigError, Episode, OutputError, read_episodes
 from gymreel._episode_log import EpisodeLog
 from gymreel.episodes import LOG_NAME
+from gymreel.trackers import Tracker
 from gymreel.triggers import always, at, never
 from gymreel.wrappers import RecordEpisodeStatistics, RecordVideo
 
@@ -278,3 +280,54 @@ def test_the_log_has_the_permissions_of_other_files(tmp_path: Path) -> None:
 def test_a_bad_folder_is_named(folder: Any) -> None:
     with pytest.raises(ConfigError, match="path="):
         gymreel.read_episodes(folder)
+
+
+def test_a_drop_in_leaves_the_files_that_gymnasium_leaves(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def record(name: str, **arguments: Any) -> bool:
+        with RecordVideo(NumberedEnv(2), tmp_path / name, **arguments) as env:
+            run_episodes(env)
+        names = sorted(os.listdir(tmp_path / name))
+        assert names[-1] == "rl-video-episode-0.mp4"
+        return names[:-1] == [LOG_NAME]
+
+    assert not record("a")
+    assert not record("b", episode_log=False, on_saved=print)
+    assert record("c", episode_log=True)
+    assert record("d", on_saved=lambda episode: None)
+    assert record("e", keep=lambda episode: True)
+    assert record("f", trackers=[Tracker()])
+    monkeypatch.setenv("GYMREEL_EPISODE_LOG", "1")
+    assert record("g")
+    assert not record("h", episode_log=False)
+    monkeypatch.setenv("GYMREEL_EPISODE_LOG", "0")
+    assert not record("i")
+    with pytest.raises(OutputError, match=r"episode_log=True.*GYMREEL_EPISODE_LOG"):
+        read_episodes(tmp_path / "a")
+
+
+def test_a_line_has_the_names_of_an_episodes_attributes(tmp_path: Path) -> None:
+    with RecordVideo(NumberedEnv(2), tmp_path, episode_log=True) as env:
+        run_episodes(env)
+    names = {each.name for each in dataclasses.fields(Episode)}
+    of_episode, of_video = _lines(tmp_path)
+    assert names - set(of_episode) == {"num_frames", "num_bytes"}
+    assert set(of_episode) - names == {"interrupted", "time"}
+    assert set(of_video) == {"path", "num_frames", "num_bytes", "recorder", "time"}
+    (episode,) = read_episodes(tmp_path)
+    assert (episode.num_frames, episode.num_bytes) == (3, of_video["num_bytes"])
+
+
+def test_recorders_are_told_apart(tmp_path: Path) -> None:
+    envs = [
+        RecordVideo(NumberedEnv(2 + i), tmp_path, never, name_prefix=f"{i}", episode_log=True)
+        for i in range(3)
+    ]
+    for env in envs:
+        run_episodes(env, 2)
+        env.close()
+    recorders = [episode.recorder for episode in read_episodes(tmp_path)]
+    assert len(set(recorders)) == 3
+    assert recorders[::2] == recorders[1::2]
+    assert all(f"-{os.getpid()}-" in recorder for recorder in recorders)
