@@ -55,7 +55,7 @@ std::int64_t ByteReader::find(const std::vector<std::uint8_t>& bytes, Extent ext
 
 bool PartialWalker::add(std::int64_t time) {
     // Packets of our own take more bytes than that: their fragments, clusters and marks alone do.
-    constexpr std::int64_t free_packets = 200'000;
+    constexpr std::int64_t free_packets = 100'000;
     constexpr std::int64_t bytes_per_packet = 24;
     if (static_cast<std::int64_t>(times_.size()) >= free_packets + reader_.size() / bytes_per_packet) return false;
     times_.push_back(time);
