@@ -22,6 +22,7 @@ from gymreel import (
     GymreelWarning,
     OutputError,
     keep,
+    read_episodes,
 )
 from gymreel.trackers import Tracker
 
@@ -340,11 +341,37 @@ def test_closing_waits_for_clips_that_gave_way_too(tmp_path: Path) -> None:
     writers = []
     for _ in range(20):
         env.reset()
-        writers.append(env.recorded_frames.writer)
+        writer = env.recorded_frames.writer
+        assert writer is not None
+        writers.append(writer)
     act(env, 2)
     env.close()
     assert all(writer.poll() is not None for writer in writers)
     assert names_in(tmp_path) == ["rl-video-step-0-to-step-2.mp4"]
+
+
+def test_the_log_names_each_clip_as_it_is_called_in_the_end(tmp_path: Path) -> None:
+    env = VecVideoRecorder(
+        make(2), tmp_path, lambda step: step in (0, 6, 13, 17), 3, episode_log=True
+    )
+    env.reset()
+    act(env, 15)  # Episodes of 5 steps: 0 to 5, 5 to 10, 10 to 15.
+    env.reset()
+    act(env, 2)
+    env.reset()  # Begins the clip again that the step before began.
+    act(env, 1)
+    env.close()
+    expected = [
+        "rl-video-step-0-to-step-3.mp4",
+        "rl-video-step-6-to-step-9.mp4",
+        "rl-video-step-13-to-step-16.mp4",
+        None,  # The clip that it ends with goes on into the next, whose line has it.
+        "rl-video-step-17-to-step-18.mp4",
+    ]
+    episodes = [each for each in read_episodes(tmp_path) if each.env_index == 0]
+    assert [each.path and each.path.name for each in episodes] == expected
+    assert [each.length for each in episodes] == [5, 5, 5, 2, 1]
+    assert sorted(filter(None, expected)) == names_in(tmp_path)
 
 
 class _Noting(Tracker):

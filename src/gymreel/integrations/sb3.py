@@ -210,6 +210,7 @@ class VecVideoRecorder(EpisodeRecording, VecEnvWrapper):
         self._replaced: Path | None = None  # The file of a clip that gives way to the next.
         self._sums = StepSums(venv.num_envs)
         self._indices = np.zeros(venv.num_envs, int)
+        self._last_shown = -1  # Which episode of the first environment a clip has shown.
 
     def reset(self) -> Any:
         """Reset the environments; a clip may begin here.
@@ -219,9 +220,12 @@ class VecVideoRecorder(EpisodeRecording, VecEnvWrapper):
         """
         self._settle_videos()
         obs = self.venv.reset()
+        is_due = self._video_enabled()
+        if is_due and self._clip is not None and self._clip.begin != self.step_id:
+            self._end_clip()
         self._log_unfinished_episodes()
         self._totals = EpisodeTotals(self._totals.index + 1)
-        if self._video_enabled():
+        if is_due:
             self._start_video_recorder()
         return obs
 
@@ -273,14 +277,21 @@ class VecVideoRecorder(EpisodeRecording, VecEnvWrapper):
             GymreelError: A video failed and ``on_error`` is ``"raise"``.
         """
         try:
+            self._end_clip()
             self._log_unfinished_episodes()
-            if self.recording:
-                self._stop_recording()
         finally:
             try:
                 VecEnvWrapper.close(self)
             finally:
                 self._complete_videos()
+
+    def _end_clip(self) -> None:
+        """End the recording, and wait for the name of its file if the log is to have that."""
+        if self.recording:
+            self._stop_recording()
+            if self._reports.writes_log and self._sums.lengths[0] > 0:
+                self._unfinished.wait()
+                self._settle_videos()
 
     def _log_episodes(self, environments: Indices, infos: Sequence[Any] | None) -> None:
         """Log episodes that end here; without infos, their environments have not ended them."""
@@ -309,9 +320,15 @@ class VecVideoRecorder(EpisodeRecording, VecEnvWrapper):
             info={key: info[key] for key in info if key != "terminal_observation"} if info else {},
             step=self._count_steps(),
             name_prefix=self.name_prefix,
-            path=self._video_of_recording() if i == 0 else None,
+            path=self._clip_of_episode() if i == 0 else None,
             recorder=self._reports.recorder,
         )
+
+    def _clip_of_episode(self) -> Path | None:
+        """Return the clip that shows the first environment's episode, or the latest that did."""
+        if self._clip is None or not (self.recording or self._last_shown == self._indices[0]):
+            return None
+        return self._clip.path
 
     def _video_enabled(self) -> bool:
         return bool(self.record_video_trigger(self.step_id))
@@ -362,6 +379,8 @@ class VecVideoRecorder(EpisodeRecording, VecEnvWrapper):
 
     def _stop_recording(self) -> None:
         """End the recording; its file is completed in the background."""
+        # A step that ended an episode has been logged, and its frame is of the next one.
+        self._last_shown = int(self._indices[0]) - (self._sums.lengths[0] == 0)
         self.stop_recording()
 
     def _capture_frame(self) -> None:
