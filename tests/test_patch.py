@@ -142,6 +142,19 @@ def test_a_recorder_that_is_loaded_lazily_is_patched_when_it_is_used(
     run_python(script, tmp_path)
 
 
+def test_recorders_wait_only_while_they_are_asked_to(tmp_path: Path) -> None:
+    def waits() -> bool:
+        return gymreel.wrappers.RecordVideo(NumberedEnv(3), tmp_path)._waits
+
+    assert not waits()
+    gymreel.patch(wait=True)
+    try:
+        assert waits()
+    finally:
+        gymreel.unpatch()
+    assert not waits()
+
+
 @pytest.mark.usefixtures("patched")
 def test_gymnasiums_arguments_and_checks_work(tmp_path: Path) -> None:
     env = gym.wrappers.RecordVideo(

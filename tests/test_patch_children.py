@@ -93,9 +93,36 @@ def test_they_stay_as_they_are_if_asked(zoo: Path, inherited: dict[str, str]) ->
     assert finished.stdout.split() == ["gymreel"]
 
 
+LOOKS_AT_ONCE = f"""
+    import os, sys
+    import gymnasium as gym
+    sys.path.append({str(TESTS)!r})
+    from environments import NumberedEnv
+
+    env = gym.wrappers.RecordVideo(NumberedEnv(400), "videos", episode_trigger=lambda _: True)
+    for episode in range(6):
+        env.reset()
+        if episode > 0:
+            assert os.path.exists(f"videos/rl-video-episode-{{episode - 1}}.mp4"), episode
+        for _ in range(399):
+            env.step(0)
+    """
+
+
+@pytest.mark.parametrize("where", ["the script", "a child"])
+def test_a_script_may_look_for_a_video_at_once_if_asked(tmp_path: Path, where: str) -> None:
+    write(tmp_path / "looks.py", LOOKS_AT_ONCE)
+    write(tmp_path / "starts.py", "import subprocess, sys\nsubprocess.check_call(sys.argv[1:])")
+    script = ["looks.py"]
+    if where == "a child":
+        script = ["starts.py", sys.executable, *script]
+    python("-m", "gymreel", "run", "--wait", *script, cwd=tmp_path)
+    assert len(numbers_in(tmp_path / "videos" / "rl-video-episode-5.mp4")) == 400
+
+
 def test_a_script_may_have_an_option_of_that_name(zoo: Path) -> None:
     write(zoo / "script.py", "import sys; print(sys.argv[1:])")
-    for before in ([], ["--no-children"]):
+    for before in ([], ["--no-children"], ["--wait", "--no-children"]):
         call = ["run", *before, "script.py", "--no-children", "-m"]
         assert python("-m", "gymreel", *call, cwd=zoo).stdout == "['--no-children', '-m']\n"
 

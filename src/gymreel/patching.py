@@ -46,7 +46,7 @@ _patches: list[tuple[Any, str, Any, Any]] = []
 _MISSING = object()
 
 
-def patch(*, children: bool = False) -> Callable[[], None]:
+def patch(*, children: bool = False, wait: bool = False) -> Callable[[], None]:
     """Put gymreel's recorders in the place of Gymnasium's and Stable-Baselines3's.
 
     From then on ``gymnasium.wrappers.RecordVideo`` and ``RecordEpisodeStatistics``, those of
@@ -67,6 +67,9 @@ def patch(*, children: bool = False) -> Callable[[], None]:
             a folder of gymreel's in front of ``PYTHONPATH``; a program that is started without
             them, or with the options ``-E``, ``-I`` or ``-S``, stays as it is, and so does one with
             ``GYMREEL_PATCH=0``.
+        wait: Whether recorders that are made from now on wait for each video when its recording
+            ends, as their argument ``wait`` says: for scripts that look for the file at once. It
+            costs training little where processors are free, and noticeably where they are not.
 
     Returns:
         :func:`unpatch`.
@@ -90,8 +93,10 @@ def patch(*, children: bool = False) -> Callable[[], None]:
     spawn: Any = importlib.import_module("multiprocessing.spawn")
     if not any(owner is spawn for owner, *_ in _patches):
         _set(spawn, "get_preparation_data", _preparing_to_patch(spawn.get_preparation_data))
+    if wait:
+        _let_recorders_wait(True)
     if children:
-        _reach_children()
+        _reach_children("wait" if wait else "1")
     return unpatch
 
 
@@ -115,7 +120,15 @@ def unpatch() -> None:
             delattr(owner, name)
         else:
             setattr(owner, name, before)
+    _let_recorders_wait(False)
     _leave_children()
+
+
+def _let_recorders_wait(wait: bool) -> None:
+    """Have recorders that are made from now on wait for their videos, or not."""
+    recording: Any = sys.modules.get("gymreel.wrappers._video_recording")
+    if recording is not None:
+        recording.VideoRecording.waits_by_default = wait
 
 
 def _check_gymnasium() -> None:
@@ -145,11 +158,11 @@ _children: dict[str, str | None] = {}
 """The value that GYMREEL_PATCH had before the programs that are started were to be patched."""
 
 
-def _reach_children() -> None:
+def _reach_children(how: str) -> None:
     """Have the Python programs that are started from now on patch themselves."""
     if not _children:
         _children["GYMREEL_PATCH"] = os.environ.get("GYMREEL_PATCH")
-    os.environ["GYMREEL_PATCH"] = "1"
+    os.environ["GYMREEL_PATCH"] = how
     # An empty entry would be the current folder, so there must be none for an empty variable.
     rest = [path for path in _python_path() if path != _STARTUP]
     os.environ["PYTHONPATH"] = os.pathsep.join([_STARTUP, *rest])
@@ -158,7 +171,7 @@ def _reach_children() -> None:
 def _leave_children() -> None:
     """Undo :func:`_reach_children`, and leave what others have made of the variables meanwhile."""
     for name, value in _children.items():
-        if os.environ.get(name) != "1":
+        if os.environ.get(name) not in ("1", "wait"):
             continue
         if value is None:
             del os.environ[name]
@@ -183,7 +196,7 @@ import sys
 path, sys.path = sys.path, parents_path
 try:
     import gymreel
-    gymreel.patch()
+    gymreel.patch(wait=recorders_wait)
 except Exception as error:
     import warnings
     warnings.warn(f"gymreel's recorders are not in place in a process of its own: {error!r}")
@@ -203,7 +216,11 @@ class _PatchOfChild:
         self._path = path
 
     def __reduce__(self) -> tuple[Callable[..., None], tuple[str, dict[str, Any]]]:
-        return exec, (_PATCH_CHILD, {"parents_path": self._path})
+        waits = importlib.import_module("gymreel.wrappers._video_recording").VideoRecording
+        return exec, (
+            _PATCH_CHILD,
+            {"parents_path": self._path, "recorders_wait": waits.waits_by_default},
+        )
 
 
 def _preparing_to_patch(original: Callable[[str], dict[str, Any]]) -> Callable[[str], Any]:

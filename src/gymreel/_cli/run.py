@@ -30,7 +30,8 @@ def add_parser(commands: Any) -> None:
         description="Runs a script or module as python does, with gymreel's recorders in the place "
         "of those of Gymnasium and Stable-Baselines3, see gymreel.patch(), there and in the Python "
         "programs that it starts.",
-        usage="python -m gymreel run [-h] [--no-children] (SCRIPT | -m MODULE) [ARGUMENT ...]",
+        usage="python -m gymreel run [-h] [--no-children] [--wait] (SCRIPT | -m MODULE) "
+        "[ARGUMENT ...]",
     )
     parser.add_argument(
         "--no-children",
@@ -38,6 +39,12 @@ def add_parser(commands: Any) -> None:
         action="store_false",
         help="leave the Python programs that the script starts as they are, but for the processes "
         "of multiprocessing",
+    )
+    parser.add_argument(
+        "--wait",
+        action="store_true",
+        help="let recorders wait for each video when its recording ends, for scripts that look "
+        "for the file at once",
     )
     parser.add_argument("-m", dest="module", metavar="MODULE", help="a module to run as a script")
     parser.add_argument("script", nargs="?", metavar="SCRIPT", help="a file, or a folder or zip")
@@ -49,7 +56,7 @@ def split(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
     if list(arguments[:1]) != ["run"]:
         return list(arguments), []
     end = 1
-    while list(arguments[end : end + 1]) == ["--no-children"]:
+    while list(arguments[end : end + 1]) in (["--no-children"], ["--wait"]):
         end += 1
     end += 2 if list(arguments[end : end + 1]) == ["-m"] else 1
     return list(arguments[:end]), list(arguments[end:])
@@ -85,7 +92,7 @@ def _run(arguments: argparse.Namespace) -> int:
 
 def _patch(arguments: argparse.Namespace) -> None:
     try:
-        patch(children=arguments.children)
+        patch(children=arguments.children, wait=arguments.wait)
     except MissingPackageError as error:
         arguments.parser.error(str(error))
     if not arguments.children and "GYMREEL_PATCH" in os.environ:

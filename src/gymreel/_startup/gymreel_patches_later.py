@@ -34,7 +34,7 @@ def _patch(_: ModuleType) -> None:
     try:
         import gymreel  # noqa: PLC0415
 
-        gymreel.patch()
+        gymreel.patch(wait=os.environ.get("GYMREEL_PATCH") == "wait")
     except Exception as error:
         import warnings  # noqa: PLC0415
 

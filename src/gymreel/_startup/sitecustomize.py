@@ -8,7 +8,7 @@ import sys
 
 _folder = os.path.dirname(os.path.abspath(__file__))
 
-if os.environ.get("GYMREEL_PATCH") == "1" and sys.version_info >= (3, 8):
+if os.environ.get("GYMREEL_PATCH") in ("1", "wait") and sys.version_info >= (3, 8):
     import gymreel_patches_later
 
     gymreel_patches_later.install()

@@ -51,6 +51,9 @@ class VideoRecording:
     enabled = False
     """What W&B's ``monitor_gym`` asks whether to log ``path``; gymreel logs its videos itself."""
 
+    waits_by_default = False
+    """Whether recorders wait that are not told to, see ``gymreel.patch(wait=True)``."""
+
     def _set_up(
         self,
         env: Any,
@@ -99,7 +102,7 @@ class VideoRecording:
 
         if not isinstance(wait, bool):
             raise ConfigError(f"wait={wait!r} must be True or False")
-        self._waits = wait
+        self._waits = wait or self.waits_by_default
         self._has_warned_of_waiting = False
         self.name_prefix = name_prefix
         self.video_length: float = video_length if video_length != 0 else float("inf")
