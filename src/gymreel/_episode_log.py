@@ -116,19 +116,23 @@ class EpisodeLog:
             ) from error
 
     def _episode_line(self, episode: Episode, now: float) -> str:
-        """Return an episode as JSON, put together by hand: many may end in one step."""
+        """Return an episode as JSON, put together by hand: many may end in one step.
+
+        What the lines of one recorder have in common comes first, up to ``index``: a reader then
+        parses it once.
+        """
         seed = "null" if episode.seed is None else _json(episode.seed, "null")
         info = _json(episode.info, "{}") if episode.info else "{}"
         return (
-            f'{{"index": {episode.index}, "env_index": {episode.env_index}, '
+            f'{{"recorder": {json.dumps(episode.recorder)}, '
             f'"environment": {json.dumps(episode.environment)}, '
-            f'"return_": {_number(episode.return_)}, "length": {episode.length}, '
-            f'"seed": {seed}, "terminated": {_flag(episode.terminated)}, '
+            f'"name_prefix": {json.dumps(episode.name_prefix)}, "env_index": {episode.env_index}, '
+            f'"terminated": {_flag(episode.terminated)}, '
             f'"truncated": {_flag(episode.truncated)}, '
-            f'"interrupted": {_flag(episode.interrupted)}, "step": {episode.step}, '
-            f'"name_prefix": {json.dumps(episode.name_prefix)}, '
-            f'"path": {self._name(episode.path)}, "recorder": {json.dumps(episode.recorder)}, '
-            f'"time": {now:.3f}, "info": {info}}}\n'
+            f'"interrupted": {_flag(episode.interrupted)}, "index": {episode.index}, '
+            f'"seed": {seed}, "return_": {_number(episode.return_)}, "length": {episode.length}, '
+            f'"step": {episode.step}, "path": {self._name(episode.path)}, "time": {now:.3f}, '
+            f'"info": {info}}}\n'
         )
 
     def _name(self, path: Path | None) -> str:

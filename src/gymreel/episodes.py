@@ -6,9 +6,9 @@ import collections
 import contextlib
 import dataclasses
 import errno
+import gc
 import itertools
 import json
-import operator
 import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -124,7 +124,7 @@ def read_episodes(folder: str | os.PathLike[str]) -> list[Episode]:
     root = check_path(folder)
     name = os.path.join(root, LOG_NAME)
     try:
-        with open_regular(name) as file:
+        with open_regular(name) as file, _no_garbage_collection():
             return _Reader(root).read(file)
     except OSError as error:
         reason = error.strerror or str(error)
@@ -146,27 +146,29 @@ _MAX_SHARED = 2**16
 _LARGEST_INT = 2**63
 _LARGEST_FLOAT = sys.float_info.max
 
-# In the order of Episode's attributes up to ``path``, then ``recorder``; and as gymreel 0.1 wrote
-# them, without the last.
-_NAMES = (
-    *("index", "env_index", "environment", "return_", "length", "seed", "terminated", "truncated"),
-    *("info", "step", "name_prefix", "path", "recorder"),
-)
-_get = operator.itemgetter(*_NAMES)
-_get_old = operator.itemgetter(
-    *("episode", "env", "environment", "return", "length", "seed", "terminated", "truncated"),
-    *("info", "step", "name_prefix", "video"),
-)
-_TYPES: tuple[frozenset[type], ...] = (
-    *(frozenset({kind}) for kind in (int, int, str)),
-    frozenset({int, float, type(None)}),
-    frozenset({int}),
-    frozenset({type(None), bool, int, float, str, list, dict}),  # Seeds may be anything.
-    *(frozenset({kind}) for kind in (bool, bool, dict, int, str)),
-    frozenset({str, type(None)}),
-    frozenset({str}),
-)
-_Row = tuple[Any, ...]
+_TYPES: Mapping[str, frozenset[type]] = {
+    "index": frozenset({int}),
+    "env_index": frozenset({int}),
+    "environment": frozenset({str}),
+    "return_": frozenset({int, float, type(None)}),
+    "length": frozenset({int}),
+    "seed": frozenset({type(None), bool, int, float, str, list, dict}),
+    "terminated": frozenset({bool}),
+    "truncated": frozenset({bool}),
+    "info": frozenset({dict}),
+    "step": frozenset({int}),
+    "name_prefix": frozenset({str}),
+    "path": frozenset({str, type(None)}),
+    "recorder": frozenset({str}),
+}
+"""What the lines of episodes have; seeds may be anything."""
+
+_OLD_NAMES = {"episode": "index", "env": "env_index", "return": "return_", "video": "path"}
+"""What gymreel 0.1 called them."""
+
+_MIDDLE = b', "index": '
+_MAX_HEADS = 2**12
+_Columns = dict[str, Any]
 
 
 class _Reader:
@@ -175,6 +177,7 @@ class _Reader:
     def __init__(self, root: str) -> None:
         self._root = Path(root)
         self._listing = FolderListing(root)
+        self._heads: dict[bytes, dict[str, Any]] = {}
         self._strings: dict[str, str] = {}
         self._numbers: dict[float, float] = {}
         self._no_info: dict[str, Any] = {}  # One for all that have none.
@@ -185,27 +188,53 @@ class _Reader:
     def read(self, file: BinaryIO) -> list[Episode]:
         """Read a log to its end."""
         for lines in _batches(file):
-            entries = _parse(lines)
-            self._take_episodes(list(filter(None, map(_row, entries))))
+            entries = self._parse(lines)
+            self._take_episodes([entry for entry in entries if "index" in entry])
             for entry in entries:
                 if "num_frames" in entry:
                     self._take_video(entry)
         return self._episodes
 
-    def _take_episodes(self, rows: list[_Row]) -> None:
-        if rows and not _are_valid(rows):
-            rows = [row for row in rows if _are_valid([row])]
-        if not rows:
+    def _parse(self, lines: list[bytes]) -> list[dict[str, Any]]:
+        """Return the objects in some lines, without what is none.
+
+        The first part of a line, which many have in common, is parsed once. It is followed by a
+        name that no text in it can hold, as its quotation mark is not escaped.
+        """
+        parts = [line.partition(_MIDDLE) for line in lines]
+        heads = [self._head(head) if middle else None for head, middle, _ in parts]
+        rest = [
+            line if head is None else b'{"index": ' + tail
+            for line, head, (_, _, tail) in zip(lines, heads, parts, strict=True)
+        ]
+        return [
+            _renamed(entry) if head is None else {**head, **entry}
+            for head, entry in zip(heads, _parse(rest), strict=True)
+            if type(entry) is dict
+        ]
+
+    def _head(self, text: bytes) -> dict[str, Any] | None:
+        head = self._heads.get(text)
+        if head is None and len(self._heads) < _MAX_HEADS:
+            (parsed,) = _parse([text + b"}"])
+            if type(parsed) is dict:
+                head = self._heads[text] = parsed
+        return head
+
+    def _take_episodes(self, entries: list[dict[str, Any]]) -> None:
+        columns = _columns_of(entries)
+        if columns is None:
+            entries = [entry for entry in entries if _columns_of([entry]) is not None]
+            columns = _columns_of(entries)
+        if not entries or columns is None:
             return
-        columns: dict[str, Any] = dict(zip(_NAMES, zip(*rows, strict=True), strict=True))
-        columns["environment"] = self._shared(columns["environment"])
-        columns["name_prefix"] = self._shared(columns["name_prefix"])
-        columns["recorder"] = self._shared(columns["recorder"])
+        for name in ("environment", "name_prefix", "recorder"):
+            columns[name] = self._shared(columns[name])
         columns["info"] = [info or self._no_info for info in columns["info"]]
         columns["return_"] = self._shared_numbers(columns["return_"])
         names = columns.pop("path")
         start = len(self._episodes)
-        self._episodes += _make_episodes(len(rows), columns)
+        self._episodes += _make_episodes(len(entries), columns)
         for position, video in enumerate(names, start):
             if video is not None and (entry := self._listing.find(video)) is not None:
                 self._found(position, video, entry.stat(follow_symlinks=False).st_size)
@@ -244,47 +273,46 @@ class _Reader:
         self._episodes[position] = dataclasses.replace(self._episodes[position], **changes)
 
 
-def _parse(lines: list[bytes]) -> list[dict[str, Any]]:
-    """Return the objects in some lines, without what is none."""
+def _parse(lines: list[bytes]) -> list[Any]:
+    """Return what some lines hold; None for those that are not JSON."""
     entries: list[Any] = []
     with contextlib.suppress(ValueError, RecursionError):
         entries = _loads(b"[%b]" % b",".join(lines))
     if len(entries) != len(lines):
-        entries = []
-        for line in lines:
+        entries = [None] * len(lines)
+        for number, line in enumerate(lines):
             with contextlib.suppress(ValueError, RecursionError):
-                entries.append(_loads(line))
-    return [entry for entry in entries if type(entry) is dict]
+                entries[number] = _loads(line)
+    return entries
 
 
 def _loads(line: bytes) -> Any:
     return _decoder.decode(line.decode("utf-8", "replace"))
 
 
-def _row(entry: dict[str, Any]) -> _Row | None:
+def _renamed(entry: dict[str, Any]) -> dict[str, Any]:
+    """Return an entry of gymreel 0.1 with the names of today, and any other as it is."""
+    if "episode" not in entry:
+        return entry
+    return {"recorder": "", **{_OLD_NAMES.get(name, name): entry[name] for name in entry}}
+
+
+def _columns_of(entries: list[dict[str, Any]]) -> _Columns | None:
+    """Return the values by their names; None where one of them is not an episode's."""
     try:
-        return _get(entry) if "index" in entry else (*_get_old(entry), "")
+        columns: _Columns = {name: [entry[name] for entry in entries] for name in _TYPES}
     except KeyError:
         return None
-
-
-def _are_valid(rows: list[_Row]) -> bool:
-    """Return whether all of them could be episodes."""
-    columns = tuple(zip(*rows, strict=True))
-    of_types = (
-        types.issuperset(map(type, column)) for types, column in zip(_TYPES, columns, strict=True)
-    )
-    if not all(of_types):
-        return False
-    index, env_index, _, return_, length, *_, step, _, _, _ = columns
-    returns = [value for value in return_ if value is not None] or (0,)
-    return (
-        min(index) >= -1
-        and min(map(min, (env_index, length, step))) >= 0
-        and max(map(max, (index, env_index, length, step))) < _LARGEST_INT
-        and min(returns) >= -_LARGEST_FLOAT
-        and max(returns) <= _LARGEST_FLOAT
-    )
+    if not all(types.issuperset(map(type, columns[name])) for name, types in _TYPES.items()):
+        return None
+    if not all(
+        min(columns[name], default=0) >= lowest and max(columns[name], default=0) < _LARGEST_INT
+        for name, lowest in (("index", -1), ("env_index", 0), ("length", 0), ("step", 0))
+    ):
+        return None
+    returns = [value for value in columns["return_"] if value is not None]
+    is_finite = max(map(abs, returns), default=0) <= _LARGEST_FLOAT
+    return columns if is_finite else None
 
 
 def _make_episodes(count: int, columns: Mapping[str, Iterable[Any]]) -> list[Episode]:
@@ -309,6 +337,18 @@ def _batches(file: BinaryIO) -> Iterator[list[bytes]]:
             rest, is_too_long = b"", True
         yield [line for line in lines if line]
     yield [rest] if rest else []
+
+
+@contextlib.contextmanager
+def _no_garbage_collection() -> Iterator[None]:
+    """Spare the collector a million new objects, none of which is garbage."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def _refuse_constant(name: str) -> None:
