@@ -50,7 +50,7 @@ class TestFailures:
         ("frame", "error", "message"),
         [
             (numbered_frame(0, 80, 64), FrameShapeError, r"80.*64.*64"),
-            (np.zeros((64, 64, 3), np.float32), FrameTypeError, "float32"),
+            (np.full((64, 64, 3), 0.5, np.float32), FrameTypeError, "float32"),
             (np.zeros((64, 64, 2), np.uint8), FrameShapeError, "2"),
             (np.zeros((0, 64, 3), np.uint8), FrameShapeError, "0"),
             (np.zeros(64, np.uint8), FrameShapeError, "64"),
@@ -101,7 +101,7 @@ class TestFailures:
     def test_a_wrong_frame_from_a_subclass(self, folder: Path) -> None:
         class Float(RecordVideo[Any, Any]):
             def _capture_frame(self) -> None:
-                self.recorded_frames.append(self.env.render() / np.float32(255))  # type: ignore[operator]
+                self.recorded_frames.append(np.full((64, 64, 3), 0.5, np.float32))
 
         env = Float(NumberedEnv(2), folder)
         with pytest.warns(UserWarning, match="Recording stopped.*float32") as caught:

@@ -132,7 +132,7 @@ BAD_FRAMES: list[tuple[str, Any]] = [
     (r"render\(\) gave NoneType instead of a numpy array", None),
     (r"render\(\) raised LookupError: no window", fail),
     ("48 x 128", np.zeros((48, 128, 3), np.uint8)),
-    ("float64", np.zeros((48, 64, 3))),
+    ("float64", np.full((48, 64, 3), 0.5)),
     ("uint8|shape|ndim|axes", np.zeros(3, np.uint8)),
 ]
 

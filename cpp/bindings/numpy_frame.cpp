@@ -59,18 +59,17 @@ bool is_most_of(const py::array& frame, const py::array& owner) {
 
 }  // namespace
 
+bool is_uint8_array(py::handle frame) {
+    if (!py::isinstance<py::array>(frame)) return false;
+    return py::reinterpret_borrow<py::array>(frame).dtype().num() == py::dtype::num_of<std::uint8_t>();
+}
+
 FrameView view_of(py::handle frame, py::ssize_t first_axis) {
     if (!py::isinstance<py::array>(frame)) {
         throw Error(ErrorKind::frame_type, "write",
-                    "frame must be a numpy array, got " + std::string(Py_TYPE(frame.ptr())->tp_name) +
-                        "; convert it with numpy.asarray()");
+                    "frame must be a numpy array, got " + std::string(Py_TYPE(frame.ptr())->tp_name));
     }
     const auto array = py::reinterpret_borrow<py::array>(frame);
-    if (array.dtype().num() != py::dtype::num_of<std::uint8_t>()) {
-        throw Error(ErrorKind::frame_type, "write",
-                    "frame must hold uint8 values from 0 to 255, got " + describe(array) +
-                        "; for floats from 0 to 1 write (frame * 255).round().astype(numpy.uint8)");
-    }
     const py::ssize_t num_axes = array.ndim() - first_axis;
     const py::ssize_t rows = first_axis;
     const py::ssize_t columns = rows + 1;

@@ -12,11 +12,14 @@ namespace gymreel {
 /// A frame has at most so many rows and columns: no codec here goes further.
 constexpr int largest_side = std::numeric_limits<std::int16_t>::max();
 
-/// The pixels of a numpy array, any strides; the axes before `first_axis` are left at their first element.
+/// Whether this is a numpy array of uint8. Thread: with the GIL.
+bool is_uint8_array(pybind11::handle frame);
+
+/// The pixels of a numpy array of uint8, any strides; the axes before `first_axis` are left at their first element.
 ///
 /// Ownership: the view is good for as long as `frame` is alive.
 /// Thread: with the GIL.
-/// Errors: Error (frame_type, frame_shape).
+/// Errors: Error (frame_type for what is no array, frame_shape). Of an array of another type only the size is right.
 FrameView view_of(pybind11::handle frame, pybind11::ssize_t first_axis = 0);
 
 /// True where the memory may be borrowed: only the holder of one single reference can reach the pixels. The array, and

@@ -118,8 +118,13 @@ std::shared_ptr<Stream> open_stream(StreamConfig config) {
 class StreamHandle {
 public:
     /// `copy`: whether to copy frames; nothing for those that somebody can still reach. `block`: wait for room.
-    StreamHandle(StreamConfig config, std::optional<bool> copy, bool block)
-        : copy_(copy), block_(block), generation_(Engine::generation()), stream_(open_stream(std::move(config))) {}
+    /// `convert`: makes an array of uint8 of what is none; it is given the object and what to call it in messages.
+    StreamHandle(StreamConfig config, std::optional<bool> copy, bool block, py::object convert)
+        : copy_(copy),
+          block_(block),
+          convert_(std::move(convert)),
+          generation_(Engine::generation()),
+          stream_(open_stream(std::move(config))) {}
 
     ~StreamHandle() {
         if (is_foreign()) {
@@ -147,6 +152,7 @@ public:
             throw py::type_error("holder must be a list of one frame");
         }
         PyObject* const held = PyList_GET_ITEM(holder, 0);
+        if (!is_uint8_array(held)) return write_converted(stream, holder);
         const FrameView view = view_of(held);
         const bool borrow = copy_.has_value() ? !*copy_ : can_borrow(held);
         const auto frame = py::reinterpret_borrow<py::object>(held);
@@ -162,9 +168,10 @@ public:
         // A list of our own takes the arrays over and is the one token for all of them.
         const auto frames = py::reinterpret_steal<py::list>(PyList_GetSlice(holder, 0, PyList_GET_SIZE(holder)));
         if (!frames) throw py::error_already_set();
+        const bool is_converted = convert_all(frames);
         const FramePixels pixels = layout.view_of(frames);
         if (PyList_SetSlice(holder, 0, PyList_GET_SIZE(holder), nullptr) != 0) throw py::error_already_set();
-        const bool borrow = copy_.has_value() ? !*copy_ : can_borrow_all(frames);
+        const bool borrow = !is_converted && (copy_.has_value() ? !*copy_ : can_borrow_all(frames));
         return queue(stream, pixels, borrow, frames);
     }
 
@@ -235,6 +242,35 @@ private:
         return stream_;
     }
 
+    /// write() for what is no array of uint8.
+    bool write_converted(const std::shared_ptr<Stream>& stream, PyObject* holder) {
+        PyObject* const held = PyList_GET_ITEM(holder, 0);
+        if (py::isinstance<py::array>(held)) view_of(held);  // No shape of a frame: do not convert it in vain.
+        const py::object frame = convert(held, {});
+        const FrameView view = view_of(frame);
+        if (PyList_SetSlice(holder, 0, PyList_GET_SIZE(holder), nullptr) != 0) throw py::error_already_set();
+        return queue(stream, view, false, frame);
+    }
+
+    /// What is no array of uint8 as one. Errors: what the function raises where that cannot be.
+    py::object convert(py::handle frame, const std::string& name) const {
+        py::object converted = convert_(frame, name);
+        if (!is_uint8_array(converted)) throw py::type_error("convert must return a numpy array of uint8");
+        return converted;
+    }
+
+    /// Puts what convert() returns in the place of what is no array of uint8. True where there was any.
+    bool convert_all(const py::list& frames) const {
+        bool is_any = false;
+        for (std::size_t i = 0; i < frames.size(); ++i) {
+            PyObject* const frame = PyList_GET_ITEM(frames.ptr(), static_cast<Py_ssize_t>(i));
+            if (is_uint8_array(frame)) continue;
+            frames[i] = convert(frame, name_of_array(frames, i));
+            is_any = true;
+        }
+        return is_any;
+    }
+
     /// Queues the pixels, which `owner` keeps alive, or a copy of them. False where they were dropped.
     bool queue(const std::shared_ptr<Stream>& stream, const FramePixels& pixels, bool borrow, const py::object& owner) {
         try {
@@ -275,6 +311,7 @@ private:
 
     std::optional<bool> copy_;
     bool block_;
+    py::object convert_;
     unsigned generation_;
     std::shared_ptr<Stream> stream_;
     std::atomic<bool> is_told_{false};  // That the stream has failed.
@@ -385,18 +422,19 @@ void register_stream(py::module_& module) {
     py::class_<StreamHandle, SharedHandle>(module, "Stream")
         .def(py::init([](const std::optional<std::filesystem::path>& path, std::string muxer, std::string encoder,
                          std::string pixel_format, std::pair<int, int> fps, Options options, Metadata metadata,
-                         std::optional<bool> copy, std::size_t max_pending_bytes, bool block, bool check_borrowed) {
+                         std::optional<bool> copy, std::size_t max_pending_bytes, bool block, bool check_borrowed,
+                         py::object convert) {
                  StreamConfig config;
                  config.encoder = {std::move(encoder), std::move(pixel_format), fps.first,
                                    fps.second,         std::move(options),      false};
                  config.file = {path.value_or(std::filesystem::path()), std::move(muxer), std::move(metadata)};
                  config.max_pending_bytes = max_pending_bytes;
                  config.check_borrowed = check_borrowed;
-                 return std::make_shared<StreamHandle>(std::move(config), copy, block);
+                 return std::make_shared<StreamHandle>(std::move(config), copy, block, std::move(convert));
              }),
              py::kw_only(), py::arg("path").none(true), py::arg("muxer"), py::arg("encoder"), py::arg("pixel_format"),
              py::arg("fps"), py::arg("options"), py::arg("metadata"), py::arg("copy").none(true),
-             py::arg("max_pending_bytes"), py::arg("block"), py::arg("check_borrowed"))
+             py::arg("max_pending_bytes"), py::arg("block"), py::arg("check_borrowed"), py::arg("convert"))
         .def("write_function", &write_function)
         .def("tiles_function", &tiles_function, py::arg("width"), py::arg("height"), py::arg("positions"))
         .def("add_metadata", &StreamHandle::add_metadata, py::arg("entries"))

@@ -17,6 +17,8 @@ namespace {
 
 std::string name_of_tile(std::size_t index) { return "tile " + std::to_string(index); }
 
+constexpr const char* name_of_all_tiles = "the array of all tiles";
+
 std::string size_text_of(FrameSize size) { return std::to_string(size.height) + " x " + std::to_string(size.width); }
 
 std::string place_text(std::int64_t x, std::int64_t y) { return "x=" + std::to_string(x) + ", y=" + std::to_string(y); }
@@ -37,7 +39,7 @@ std::vector<FrameView> views_along(const py::array& array) {
         for (std::size_t i = 0; i < views.size(); ++i) views[i].data += static_cast<py::ssize_t>(i) * array.strides(0);
         return views;
     } catch (const Error& error) {
-        refuse_by_name("the array of all tiles", error);
+        refuse_by_name(name_of_all_tiles, error);
     }
 }
 
@@ -57,6 +59,10 @@ std::vector<FrameView> views_of(const py::list& frames) {
 }
 
 }  // namespace
+
+std::string name_of_array(const py::list& frames, std::size_t index) {
+    return frames.size() == 1 && has_four_axes(frames[0]) ? name_of_all_tiles : name_of_tile(index);
+}
 
 std::vector<FrameSize> tile_sizes(const py::list& frames) {
     std::vector<FrameSize> sizes;

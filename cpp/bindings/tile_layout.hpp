@@ -4,17 +4,23 @@
 
 #include <pybind11/pybind11.h>
 
+#include <cstddef>
 #include <cstdint>
+#include <string>
 #include <utility>
 #include <vector>
 
 namespace gymreel {
 
-/// The sizes of the tiles in `frames`, a list of one array for each tile or of one array of four axes for all.
+/// The sizes of the tiles in `frames`, a list of one array for each tile or of one array of four axes for all. Their type
+/// may be any.
 ///
 /// Thread: with the GIL.
 /// Errors: Error (frame_type, frame_shape), naming the tile.
 std::vector<FrameSize> tile_sizes(const pybind11::list& frames);
+
+/// What messages call the array at `index` in `frames`: a tile, or the array of all tiles.
+std::string name_of_array(const pybind11::list& frames, std::size_t index);
 
 /// True where the memory of all tiles may be borrowed: can_borrow() says so of every array in `frames`, which holds the
 /// one reference to each. Thread: with the GIL.
@@ -32,7 +38,7 @@ public:
     /// Errors: Error (config, or frame_shape for a canvas that is too large).
     TileLayout(std::int64_t width, std::int64_t height, const std::vector<Position>& positions);
 
-    /// The pixels of `frames`, as tile_sizes() takes them.
+    /// The pixels of `frames`, as tile_sizes() takes them, all of uint8.
     ///
     /// Ownership: the view is good for as long as the arrays are alive.
     /// Errors: Error (frame_type, frame_shape), naming the tile.

@@ -6,13 +6,14 @@ import errno
 import os
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from numbers import Real
 from pathlib import Path
 from typing import Literal
 
 from gymreel import _core
+from gymreel._frame_conversion import FrameConversion
 from gymreel.encoders import (
     CodecInfo,
     Container,
@@ -60,6 +61,7 @@ class WriterConfig:
     copy: bool | None
     max_pending_bytes: int
     block: bool
+    conversion: FrameConversion = field(default_factory=FrameConversion, compare=False, repr=False)
 
     @classmethod
     def check(
@@ -126,6 +128,7 @@ class WriterConfig:
             max_pending_bytes=self.max_pending_bytes,
             block=self.block,
             check_borrowed=CHECK_BORROWED,
+            convert=self.conversion,
         )
 
 

@@ -107,7 +107,7 @@ class FrameError(GymreelError):
 
 
 class FrameTypeError(FrameError, TypeError):
-    """Not a numpy array of uint8."""
+    """Not a numpy array of uint8, nor one of another type with whole numbers from 0 to 255."""
 
 
 class FrameShapeError(FrameError, ValueError):

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gymreel import _core
+from gymreel._frame_conversion import FrameConversion
 from gymreel.errors import ConfigError, FrameShapeError, FrameTypeError
 from gymreel.grid import Grid, cell_size, check_count
 
@@ -39,8 +40,9 @@ def list_tiles(frames: Sequence[NDArray[np.uint8]] | NDArray[np.uint8]) -> list[
 class TileWriter:
     """Writes grids of tiles to a stream; the first one sets the layout."""
 
-    def __init__(self, stream: _core.Stream) -> None:
+    def __init__(self, stream: _core.Stream, conversion: FrameConversion) -> None:
         self._stream = stream
+        self._conversion = conversion
         self._num_columns = 0
         self._write: Callable[[list[NDArray[np.uint8]]], bool] | None = None
 
@@ -63,6 +65,9 @@ class TileWriter:
         self, holder: list[NDArray[np.uint8]], num_columns: int
     ) -> Callable[[list[NDArray[np.uint8]]], bool]:
         check_count("num_columns", num_columns)
+        for index, tile in enumerate(holder):
+            if not isinstance(tile, np.ndarray):
+                self._conversion(tile, f"tile {index}")  # It says how to make an array of it.
         sizes = _core.tile_sizes(holder)
         if not sizes:
             raise FrameShapeError("frames is empty: a grid needs at least one tile")

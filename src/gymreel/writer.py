@@ -198,7 +198,7 @@ class VideoWriter:
         self._closed = False
         self._stream = config.open_stream(path, metadata)
         self.write_from = self._stream.write_function()
-        self._tiles = TileWriter(self._stream)
+        self._tiles = TileWriter(self._stream, config.conversion)
         _report_abandoned()
         _live.add(self)
 
@@ -208,10 +208,13 @@ class VideoWriter:
         Args:
             frame: ``(height, width, 3)`` uint8 RGB, ``(height, width, 4)`` RGBA (alpha is dropped),
                 ``(height, width)`` or ``(height, width, 1)`` grey; any strides. The first frame
-                sets the size.
+                sets the size. Whole numbers from 0 to 255 in an array of another type (bool,
+                integers, floats) are the same pixels: each such frame is converted and copied,
+                which a ``GymreelWarning`` says once. Floats of at most 1 are refused until one
+                of this writer's frames had more than that, unless they are all 0.
 
         Raises:
-            FrameTypeError: Not a numpy array of uint8.
+            FrameTypeError: Not a numpy array, or not whole numbers from 0 to 255.
             FrameShapeError: Not such a shape, or another size than the first frame's.
             WriterClosedError: ``close()`` or ``finish()`` came before.
             EncodeError: The encoder failed on an earlier frame.
@@ -245,7 +248,7 @@ class VideoWriter:
         Raises:
             ConfigError: ``num_columns`` is not a whole number from 1, or not that of the first
                 call.
-            FrameTypeError: Not numpy arrays of uint8; the message names the tile.
+            FrameTypeError: Not arrays as ``write()`` takes them; the message names the tile.
             FrameShapeError: Not such shapes, another number or another size of a tile than at
                 first, a grid of another size than the frames before it, or one that is too large.
             WriterClosedError, EncodeError, OutputError: As ``write()``.

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from gymreel._frame_conversion import how_to_convert
 from gymreel.config import DEFAULT_MAX_PENDING_BYTES
 from gymreel.episodes import Episode
 from gymreel.errors import ConfigError, FrameTypeError, GymreelError, NotRecordingError
@@ -242,7 +243,7 @@ class RecordVideo(EpisodeRecording):
             if not isinstance(holder[0], np.ndarray):
                 raise FrameTypeError(
                     "expected type of frame returned by render to be a numpy array, "
-                    f"got instead {type(holder[0])}"
+                    f"got instead {type(holder[0])}; {how_to_convert(type(holder[0]))}"
                 )
             frames = self._recorded_frames
             frames.num_frames += frames.write_from(holder)

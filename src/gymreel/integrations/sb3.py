@@ -15,6 +15,7 @@ from typing import Any, Literal
 import numpy as np
 
 from gymreel import _core, grid
+from gymreel._frame_conversion import how_to_convert
 from gymreel._runs import RunMember
 from gymreel.config import DEFAULT_MAX_PENDING_BYTES
 from gymreel.episodes import Episode
@@ -396,7 +397,7 @@ class VecVideoRecorder(EpisodeRecording, VecEnvWrapper):
             for kind in {type(frame) for frame in holder} - {np.ndarray}:
                 raise FrameTypeError(
                     "expected type of frame returned by render to be a numpy array, got instead "
-                    f"{kind}"
+                    f"{kind}; {how_to_convert(kind)}"
                 )
             if len(holder) == 1:
                 frames.num_frames += frames.write_from(holder)

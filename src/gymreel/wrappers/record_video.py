@@ -11,6 +11,7 @@ import gymnasium as gym
 import numpy as np
 from gymnasium.core import ActType, ObsType, RenderFrame
 
+from gymreel._frame_conversion import how_to_convert
 from gymreel._warnings import warn_in_recorder
 from gymreel.config import DEFAULT_MAX_PENDING_BYTES
 from gymreel.episodes import Episode
@@ -284,7 +285,7 @@ class RecordVideo(
             if not isinstance(holder[0], np.ndarray):
                 raise FrameTypeError(
                     "expected type of frame returned by render to be a numpy array, "
-                    f"got instead {type(holder[0])}"
+                    f"got instead {type(holder[0])}; {how_to_convert(type(holder[0]))}"
                 )
             # Once a step, and mostly from cold caches: as few calls as can be.
             frames = self._recorded_frames

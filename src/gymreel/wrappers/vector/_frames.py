@@ -9,6 +9,7 @@ import gymnasium as gym
 import numpy as np
 from gymnasium.vector import SyncVectorEnv, VectorEnv, VectorWrapper
 
+from gymreel._frame_conversion import how_to_convert
 from gymreel.errors import FrameError, FrameTypeError
 from gymreel.wrappers.keep_terminal_frame import render_or_error
 
@@ -136,4 +137,7 @@ def _renders_as(kind: type[VectorEnv[Any, Any, Any]], env: VectorEnv[Any, Any, A
 def _no_frame(rendered: Any) -> FrameTypeError:
     if isinstance(rendered, FrameTypeError):
         return rendered
-    return FrameTypeError(f"render() gave {type(rendered).__name__} instead of a numpy array")
+    kind = type(rendered)
+    return FrameTypeError(
+        f"render() gave {kind.__name__} instead of a numpy array; {how_to_convert(kind)}"
+    )

@@ -1,0 +1,117 @@
+"""Frames that are not arrays of uint8: converted where nothing is lost, refused otherwise."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gymreel._warnings import warn
+from gymreel.errors import FrameTypeError
+
+__all__ = ["FrameConversion", "how_to_convert"]
+
+_CONVERSIONS = {
+    "torch": "write frame.cpu().numpy()",
+    "jax": "write numpy.asarray(frame)",
+    "jaxlib": "write numpy.asarray(frame)",
+    "cupy": "write frame.get()",
+    "tensorflow": "write frame.numpy()",
+}
+_SCALED = "for floats from 0 to 1 write (frame * 255).round().astype(numpy.uint8)"
+
+
+class FrameConversion:
+    """Makes uint8 arrays of what else a writer, or the writers of one recorder, are given.
+
+    The native writer calls it for a frame that is no array of uint8, and for no other. Whole
+    numbers from 0 to 255 are the same pixels in whatever type they come, so they are recorded;
+    that it costs something is said once.
+    """
+
+    def __init__(self) -> None:
+        self._is_said = False
+        self._has_large_floats = False
+
+    def __call__(self, frame: object, name: str = "") -> NDArray[np.uint8]:
+        """Return a new array with the pixels of ``frame``.
+
+        Args:
+            frame: What is not an array of uint8.
+            name: What to call it in messages, if it is one of several.
+
+        Raises:
+            FrameTypeError: It is no array, or its pixels are not whole numbers from 0 to 255.
+            GymreelWarning: It was converted, and warnings are errors here.
+        """
+        prefix = f"{name}: " if name else ""
+        if not isinstance(frame, np.ndarray):
+            raise FrameTypeError(
+                f"{prefix}frame must be a numpy array, got {_name_type(type(frame))}; "
+                f"{how_to_convert(type(frame))}"
+            )
+        array = np.asarray(frame)
+        if array.dtype.kind not in "biuf":
+            raise FrameTypeError(
+                f"{prefix}frame must hold uint8 values from 0 to 255, got {_describe(array)}"
+            )
+        with np.errstate(all="ignore"):  # What does not fit is found out below.
+            converted = array.astype(np.uint8)
+        if not np.array_equal(converted, array):
+            raise FrameTypeError(
+                f"{prefix}frame must hold uint8 values from 0 to 255, got {_describe(array)} with "
+                f"{_describe_values(array)}; {_what_to_do(array)}"
+            )
+        if array.dtype.kind == "f":
+            self._check_scale(converted, array, prefix)
+        self._say_once(array.dtype)
+        return converted
+
+    def _check_scale(self, converted: NDArray[np.uint8], array: np.ndarray, prefix: str) -> None:
+        """Refuse floats that are a picture of black and white rather than two shades of black."""
+        largest = converted.max(initial=0)
+        self._has_large_floats |= bool(largest > 1)
+        if largest == 1 and not self._has_large_floats:
+            raise FrameTypeError(
+                f"{prefix}frame must hold uint8 values from 0 to 255, got {_describe(array)} with "
+                f"nothing above 1, which would be almost black; {_SCALED}"
+            )
+
+    def _say_once(self, dtype: np.dtype) -> None:
+        if self._is_said:
+            return
+        self._is_said = True
+        shades = ", where True becomes 1, which is almost black" if dtype.kind == "b" else ""
+        warn(
+            f"frames of {dtype} are recorded as uint8{shades}: each one is converted and copied, "
+            "which takes longer than to record uint8 arrays; use frame.astype(numpy.uint8) where "
+            "frames are made"
+        )
+
+
+def how_to_convert(kind: type) -> str:
+    """Return what to do with a frame of a type that is not numpy's, as the end of a message."""
+    package = kind.__module__.partition(".")[0]
+    return _CONVERSIONS.get(package, "convert it with numpy.asarray()")
+
+
+def _name_type(kind: type) -> str:
+    return kind.__name__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__name__}"
+
+
+def _describe(array: np.ndarray) -> str:
+    return f"{array.dtype} array of shape {array.shape}"
+
+
+def _describe_values(array: np.ndarray) -> str:
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        return "values that are not finite"
+    smallest, largest = array.min(), array.max()
+    if smallest < 0 or largest > 255:
+        return f"values from {smallest} to {largest}"
+    return "values that are not whole"
+
+
+def _what_to_do(array: np.ndarray) -> str:
+    if array.dtype.kind == "f" and array.min() >= 0 and array.max() <= 1:
+        return _SCALED
+    return "scale them if need be and write frame.clip(0, 255).round().astype(numpy.uint8)"
