@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import functools
 import json
 import math
 import os
@@ -93,7 +94,7 @@ class EpisodeLog:
         """
         self._write(
             f'{{"path": {self._name(episode.path)}, "num_frames": {episode.num_frames}, '
-            f'"num_bytes": {episode.num_bytes}, "recorder": {json.dumps(episode.recorder)}, '
+            f'"num_bytes": {episode.num_bytes}, "recorder": {_text(episode.recorder)}, '
             f'"time": {time.time():.3f}}}\n'
         )
 
@@ -124,9 +125,9 @@ class EpisodeLog:
         seed = "null" if episode.seed is None else _json(episode.seed, "null")
         info = _json(episode.info, "{}") if episode.info else "{}"
         return (
-            f'{{"recorder": {json.dumps(episode.recorder)}, '
-            f'"environment": {json.dumps(episode.environment)}, '
-            f'"name_prefix": {json.dumps(episode.name_prefix)}, "env_index": {episode.env_index}, '
+            f'{{"recorder": {_text(episode.recorder)}, '
+            f'"environment": {_text(episode.environment)}, '
+            f'"name_prefix": {_text(episode.name_prefix)}, "env_index": {episode.env_index}, '
             f'"terminated": {_flag(episode.terminated)}, '
             f'"truncated": {_flag(episode.truncated)}, '
             f'"interrupted": {_flag(episode.interrupted)}, "index": {episode.index}, '
@@ -153,8 +154,14 @@ def _check_and_look_at_end(descriptor: int) -> bool:
         raise OSError(errno.EINVAL, "it is not a regular file")
     if status.st_size == 0:
         return True
-    os.lseek(descriptor, status.st_size - 1, os.SEEK_SET)
-    return os.read(descriptor, 1) in (b"\n", b"")
+    return _last_byte(descriptor, status.st_size) in (b"\n", b"")
+
+
+def _last_byte(descriptor: int, size: int) -> bytes:
+    if hasattr(os, "pread"):
+        return os.pread(descriptor, 1, size - 1)
+    os.lseek(descriptor, size - 1, os.SEEK_SET)  # Windows; what is appended goes to the end.
+    return os.read(descriptor, 1)
 
 
 def _write_whole_lines(descriptor: int, text: str) -> None:
@@ -173,6 +180,12 @@ def _write_whole_lines(descriptor: int, text: str) -> None:
         start = data.rfind(b"\n", 0, written) + 1
         data = data[start:] if start == written else b"\n" + data[start:]
     raise OSError(errno.ENOSPC, "only parts of lines could be written")
+
+
+@functools.lru_cache(maxsize=256)
+def _text(text: str) -> str:
+    """Return text as JSON; it is the same from one episode to the next."""
+    return json.dumps(text)
 
 
 def _flag(value: bool) -> str:

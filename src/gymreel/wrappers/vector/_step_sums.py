@@ -35,15 +35,20 @@ class StepSums:
             # A step that has been taken is not lost for rewards that are not for us to understand:
             # several for each environment, or no numbers.
             try:
-                array = as_array(rewards, float)
-                if array.shape != self.returns.shape:
-                    array = array.reshape(self.returns.shape)  # Arrays of one element each.
-                np.add(self.returns, array, self.returns)
+                np.add(self.returns, as_array(rewards, float), self.returns)
             except (TypeError, ValueError):
-                self._has_returns = False
+                self._has_returns = self._add_single_elements(rewards)
         self.lengths += 1
         if kept is not None:
             self.returns[resting], self.lengths[resting] = kept
+
+    def _add_single_elements(self, rewards: Any) -> bool:
+        """Add rewards that are an array of one element for each environment, if they are that."""
+        try:
+            np.add(self.returns, as_array(rewards, float).reshape(len(self.returns)), self.returns)
+        except (TypeError, ValueError):
+            return False
+        return True
 
     def restart(self, environments: Indices | int) -> None:
         """Begin again with some."""
