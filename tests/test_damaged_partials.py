@@ -60,6 +60,18 @@ def leftovers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     return {suffix: (folder / f".video{suffix}.partial").read_bytes() for suffix in SUFFIXES}
 
 
+_decoded: dict[bytes, list[int]] = {}
+
+
+def _numbers_in(path: Path) -> list[int]:
+    """Decode a file, unless the same was decoded just before."""
+    data = path.read_bytes()
+    if data not in _decoded:
+        _decoded.clear()
+        _decoded[data] = numbers_in(path)
+    return _decoded[data]
+
+
 @dataclass(frozen=True)
 class _Outcome:
     recovered: RecoveredRecording | None
@@ -76,7 +88,7 @@ def _recover(folder: Path, suffix: str, data: bytes) -> _Outcome:
         recovered = recover(folder)
     names = names_in(folder)
     path = recovered[0].path if recovered else None
-    numbers = numbers_in(path) if path is not None else []
+    numbers = _numbers_in(path) if path is not None else []
     for name in names:
         (folder / name).unlink()
     for one in told:
@@ -100,6 +112,12 @@ def _fragments(suffix: str, data: bytes) -> list[int]:
     while (at := data.find(beginning, at + 1)) >= 0:
         found.append(at - offset)
     return found
+
+
+def _length_in_common(one: bytes, other: bytes) -> int:
+    """Return how many bytes two files have in common at their beginning."""
+    pairs = enumerate(zip(one, other, strict=False))
+    return next((i for i, (a, b) in pairs if a != b), min(len(one), len(other)))
 
 
 def _flip(rng: random.Random, data: bytes, suffix: str) -> bytes:
@@ -176,12 +194,13 @@ def test_damage_is_cut_off_and_said(
             num_said += 1
             kept = [name for name in outcome.names if name.endswith((".damaged", ".partial"))]
             assert len(outcome.messages) == len(kept) == 1, context
-        elif not data.startswith(damaged):
+        elif len(damaged) - _length_in_common(data, damaged) >= 48:  # As long as a mark.
             # Nothing is said where a process that dies leaves the like: the last one incomplete.
             assert len(outcome.numbers) >= without_last, context
     assert num_said > NUM_DAMAGED // len(SUFFIXES) // 2
 
 
+@pytest.mark.timeout(3600 if IS_SOAK else 300)
 @pytest.mark.parametrize("suffix", SUFFIXES)
 def test_wherever_it_is_cut_off_every_frame_said_decodes(
     tmp_path: Path, leftovers: dict[str, bytes], suffix: str

@@ -1,11 +1,15 @@
 #pragma once
 
+#include "ffmpeg_ptr.hpp"
 #include "output.hpp"
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
+
+struct AVMurMur3;
 
 namespace gymreel {
 
@@ -25,14 +29,19 @@ constexpr std::array<std::uint8_t, 16> mark_signature{'g', 'y', 'm', 'r', 'e',  
 /// Thread: one at a time.
 class MarkChain {
 public:
-    using Mark = std::vector<std::uint8_t>;
+    struct Mark {
+        std::array<std::uint8_t, 48> bytes{};
+        int size = 0;
+    };
 
     /// `muxer` is FFmpeg's name of the container.
+    ///
+    /// Errors: std::bad_alloc.
     explicit MarkChain(const std::string& muxer);
 
     /// The mark that belongs at `position`, for the bytes between the last mark and there.
     ///
-    /// Errors: Error (output), std::bad_alloc.
+    /// Errors: Error (output) where they cannot be read. Needs no memory.
     Mark at(Output& bytes, std::int64_t position);
 
     /// That mark is in its place: the next one vouches for what follows, and for it.
@@ -42,14 +51,19 @@ public:
     std::int64_t end() const noexcept { return end_; }
 
     /// What a mark begins with, the signature included.
-    const Mark& beginning() const noexcept { return beginning_; }
+    const std::vector<std::uint8_t>& beginning() const noexcept { return beginning_; }
 
     /// The size of a mark in bytes.
     std::int64_t size() const noexcept;
 
 private:
-    Mark beginning_;
-    Mark ending_;
+    using HashPtr = std::unique_ptr<AVMurMur3, FFmpegDeleter<av_free>>;
+
+    std::uint64_t hash_of(Output& bytes, std::int64_t begin, std::int64_t end);
+
+    HashPtr hasher_;
+    std::vector<std::uint8_t> beginning_;
+    std::vector<std::uint8_t> ending_;
     std::int64_t begin_ = 0;  // Of the last mark.
     std::int64_t end_ = 0;
     std::uint64_t hash_ = 0;

@@ -60,13 +60,16 @@ Muxer::Muxer(Output& output, const MuxerConfig& config, const AVCodecParameters&
 }
 
 void Muxer::write(AVPacket& packet) {
+    check_whole();
+    is_broken_ = true;  // Until all has succeeded.
     packet.stream_index = 0;
     av_packet_rescale_ts(&packet, time_base_, context_->streams[0]->time_base);
-    if (ends_fragment(packet)) flush();
+    if (ends_fragment(packet)) end_fragment();
     if (has_fragments_ && fragment_start_ == AV_NOPTS_VALUE) fragment_start_ = packet.dts;
     check(av_write_frame(context_.get(), &packet), "write a packet", ErrorKind::output);
     check_io("write a packet");
     if (!has_fragments_) write_mark();
+    is_broken_ = false;
 }
 
 bool Muxer::ends_fragment(const AVPacket& next) const noexcept {
@@ -78,6 +81,22 @@ bool Muxer::ends_fragment(const AVPacket& next) const noexcept {
 }
 
 void Muxer::flush() {
+    check_whole();
+    is_broken_ = true;
+    end_fragment();
+    is_broken_ = false;
+}
+
+void Muxer::finish() {
+    if (has_fragments_) return flush();
+    check_whole();
+    check(av_write_trailer(context_.get()), "write the trailer", ErrorKind::output);
+    avio_flush(context_->pb);
+    check_io("write the trailer");
+    write_mark();
+}
+
+void Muxer::end_fragment() {
     if (fragment_start_ == AV_NOPTS_VALUE) return;
     fragment_start_ = AV_NOPTS_VALUE;
     check(av_write_frame(context_.get(), nullptr), "write a fragment", ErrorKind::output);
@@ -86,12 +105,8 @@ void Muxer::flush() {
     write_mark();
 }
 
-void Muxer::finish() {
-    if (has_fragments_) return flush();
-    check(av_write_trailer(context_.get()), "write the trailer", ErrorKind::output);
-    avio_flush(context_->pb);
-    check_io("write the trailer");
-    write_mark();
+void Muxer::check_whole() const {
+    if (is_broken_) throw Error(ErrorKind::output, "write on", "a packet before could not be written");
 }
 
 void Muxer::write_mark() {
@@ -99,7 +114,7 @@ void Muxer::write_mark() {
     const std::int64_t position = avio_tell(context_->pb);
     if (position == marks_->end()) return;  // Nothing came since the last.
     const MarkChain::Mark mark = marks_->at(output_, position);
-    avio_write(context_->pb, mark.data(), static_cast<int>(mark.size()));
+    avio_write(context_->pb, mark.bytes.data(), mark.size);
     avio_flush(context_->pb);
     check_io("write an integrity mark");
     marks_->pass();

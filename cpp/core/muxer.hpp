@@ -27,7 +27,8 @@ struct MuxerConfig {
 ///
 /// Ownership: borrows the output, which must outlive it.
 /// Thread: one at a time.
-/// Errors: Error (output). Destroying it without finish() leaves what was written as it is.
+/// Errors: Error (output); after one every call fails, for nothing may follow on a packet that is missing. Destroying it
+/// without finish() leaves what was written as it is.
 ///
 /// While it grows, a fragment or cluster ends before a key frame, and when it lasts for a quarter of a second.
 class Muxer {
@@ -56,6 +57,8 @@ public:
 
 private:
     bool ends_fragment(const AVPacket& next) const noexcept;
+    void end_fragment();
+    void check_whole() const;
     void write_mark();
     void check_io(const char* operation) const;
 
@@ -66,6 +69,7 @@ private:
     bool has_fragments_;
     std::int64_t fragment_start_ = AV_NOPTS_VALUE;
     std::optional<MarkChain> marks_;
+    bool is_broken_ = false;  // A packet is missing.
 };
 
 }  // namespace gymreel

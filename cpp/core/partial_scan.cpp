@@ -201,7 +201,7 @@ private:
         const MarkChain::Mark expected = marks_.at(reader_.file(), position_);
         const std::int64_t size = std::min(left, marks_.size());
         const std::uint8_t* const bytes = reader_.view(position_, static_cast<int>(size));
-        if (!std::equal(bytes, bytes + size, expected.begin())) {
+        if (!std::equal(bytes, bytes + size, expected.bytes.begin())) {
             if (!is_mark) return Mark::none;
             complain("the bytes before this mark are not those that were written");
             return Mark::wrong;
@@ -218,8 +218,7 @@ private:
         if (!scan_.has_marks) {
             return reader_.find(walker_->beginning(), {position_ + 8, reader_.size()}) >= 0;
         }
-        const std::vector<std::uint8_t>& mark = marks_.beginning();
-        const std::int64_t found = reader_.find(mark, {marks_.end(), reader_.size()});
+        const std::int64_t found = reader_.find(marks_.beginning(), {marks_.end(), reader_.size()});
         return found >= 0 && found + marks_.size() <= reader_.size();
     }
 
