@@ -227,7 +227,29 @@ def test_an_episode_that_is_cut_short_is_in_the_log(tmp_path: Path) -> None:
     env.close()
     episodes = read_episodes(tmp_path / "videos")
     assert [episode.length for episode in episodes] == [1, 2]
-    assert not any(episode.terminated or episode.truncated for episode in episodes)
+    assert all(episode.interrupted for episode in episodes)
+
+
+def test_a_game_that_ends_without_a_word_is_not_interrupted(tmp_path: Path) -> None:
+    class Silent(_Numbered):
+        def step(self, actions: dict[str, int]) -> Any:
+            observations, rewards, terminations, truncations, infos = super().step(actions)
+            return (
+                observations,
+                rewards,
+                dict.fromkeys(terminations, False),
+                dict.fromkeys(truncations, False),
+                infos,
+            )
+
+    env = RecordVideo(Silent(), tmp_path / "videos", always, keep=keep.failures(below=10**6))
+    play_parallel(env, 1)
+    env.reset()
+    env.step({"a": 0, "b": 0})
+    env.close()
+    ended, cut_off = read_episodes(tmp_path / "videos")
+    assert (ended.interrupted, cut_off.interrupted) == (False, True)
+    assert names_in(tmp_path / "videos") == ["rl-video-episode-0.mp4"]
 
 
 def test_a_video_that_fails_costs_one_warning(tmp_path: Path) -> None:
