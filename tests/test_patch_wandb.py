@@ -96,3 +96,23 @@ def test_only_the_recorder_of_gymreel_stays_as_it_is(tmp_path: Path, when: str) 
         assert hasattr(before, "orig_close")
         """
     run_python(script, tmp_path)
+
+
+def test_a_program_that_is_started_may_be_monitored_before_it_imports_gymnasium(
+    tmp_path: Path,
+) -> None:
+    script = """
+        import subprocess, sys
+        import gymreel
+        gymreel.patch(children=True)
+        script = '''if True:
+            import sys
+            import wandb.integration.gym
+            wandb.integration.gym.monitor()
+            from gymnasium.wrappers import RecordVideo
+            print(RecordVideo.__module__, hasattr(RecordVideo, "orig_close"))
+        '''
+        subprocess.run([sys.executable, "-c", script], check=True)
+        """
+    finished = run_python(script, tmp_path)
+    assert finished.stdout.split() == ["gymreel.wrappers.record_video", "False"]

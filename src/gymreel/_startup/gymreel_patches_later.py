@@ -19,8 +19,10 @@ _ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__
 
 def install() -> None:
     """Patch this process once it has imported Gymnasium."""
-    # A program that imports gymreel's wrappers first gets to Gymnasium in the midst of them.
-    AfterImport({"gymnasium": _patch, "gymreel.wrappers": _patch}).install()
+    # A program that imports gymreel's wrappers first gets to Gymnasium in the midst of them, and
+    # one that W&B monitors in the midst of what W&B does to the recorder.
+    names = ("gymnasium", "gymreel.wrappers", "wandb.integration.gym")
+    AfterImport(dict.fromkeys(names, _patch)).install()
 
 
 def _patch(_: ModuleType) -> None:
