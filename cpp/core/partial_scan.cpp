@@ -159,7 +159,9 @@ public:
         scan_.has_marks = reader_.find(signature, {0, reader_.size()}) >= 0;
         bool is_wrong = false;
         while (position_ < reader_.size() && !is_wrong) {
-            const Mark mark = scan_.has_marks && position_ > marks_.end() ? look_for_mark() : Mark::none;
+            // The very first may be cut off before what it is known by.
+            const bool may_be_mark = scan_.has_marks || reader_.size() - position_ < marks_.size();
+            const Mark mark = may_be_mark && position_ > marks_.end() ? look_for_mark() : Mark::none;
             if (mark == Mark::whole) continue;
             if (mark == Mark::cut) break;
             if (mark == Mark::wrong) {
