@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 from types import TracebackType
 from typing import Any
+from unittest import mock
 
 import pytest
 from frames import need_encoder
+
+from gymreel import _encoder_trial
 
 __all__ = ["StalledEncoder"]
 
@@ -18,7 +22,8 @@ class StalledEncoder:
 
     libx264 writes the statistics of a first pass to a file, and opening a FIFO for writing waits
     until somebody opens it for reading. So the worker takes the first frame and stands still;
-    frames stay in the queue. Leaving the ``with`` block resumes, whatever happened in it.
+    frames stay in the queue. Leaving the ``with`` block resumes, whatever happened in it. Such
+    options are refused otherwise; inside of the block they are not.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -44,6 +49,8 @@ class StalledEncoder:
             self._reader = os.open(self._fifo, os.O_RDONLY | os.O_NONBLOCK)
 
     def __enter__(self) -> StalledEncoder:
+        self._allowed = contextlib.ExitStack()
+        self._allowed.enter_context(mock.patch.object(_encoder_trial, "check_settings"))
         return self
 
     def __exit__(
@@ -52,4 +59,5 @@ class StalledEncoder:
         exc_value: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        self._allowed.close()
         self.resume()  # And stay open: the writer of a test that failed may come to the FIFO later.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 import signal
 import sys
@@ -13,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from frames import numbers_in
+from soak import IS_SOAK
 from subprocesses import run_python
 from video_reader import names_in
 
@@ -20,7 +20,6 @@ from gymreel import GymreelWarning, RecoveredRecording, recover
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
 
-IS_SOAK = os.environ.get("GYMREEL_SOAK") == "1"
 NUM_DAMAGED = 5000 if IS_SOAK else 200
 SUFFIXES = [".mp4", ".mov", ".mkv", ".webm", ".gif"]
 SIGNATURE = b"gymreel mark\xa7\x1c\xe5\x02"

@@ -46,7 +46,7 @@ OFFERED_AT_THE_TOP = {
     "gymreel.settings",
     "gymreel.writer",
 }
-NOT_OFFERED = {"DEFAULT_MAX_PENDING_BYTES", "LOG_NAME", "EpisodeLog", "find_interrupted"}
+NOT_OFFERED = {"DEFAULT_MAX_PENDING_BYTES", "LOG_NAME", "find_interrupted", "recover_and_report"}
 
 
 def _load(name: str) -> ModuleType:
@@ -116,6 +116,19 @@ def test_every_argument_is_documented(function: object) -> None:
 def test_importing_the_package_needs_no_gymnasium() -> None:
     code = "import sys, gymreel; gymreel.VideoWriter; print('gymnasium' in sys.modules)"
     assert _run(code) == "False"
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["grid", "integrations", "keep", "trackers", "triggers", "wrappers", "wrappers.vector"],
+)
+def test_public_modules_are_there_after_importing_the_package(name: str) -> None:
+    assert _run(f"import gymreel; print(gymreel.{name}.__name__)") == f"gymreel.{name}"
+
+
+def test_a_name_that_is_not_there_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="'gymreel' has no attribute 'wrapers'"):
+        _ = gymreel.wrapers  # type: ignore[attr-defined]
 
 
 def test_importing_the_package_starts_no_thread() -> None:

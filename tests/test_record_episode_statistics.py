@@ -118,9 +118,7 @@ def test_two_of_them_need_two_keys() -> None:
 def test_a_wrong_buffer_length_is_named(buffer_length: Any) -> None:
     with pytest.raises(ConfigError) as caught:
         RecordEpisodeStatistics(RewardsEnv([1.0]), buffer_length)
-    assert str(caught.value) == (
-        f"buffer_length={buffer_length!r} must be a whole number from 0, or None"
-    )
+    assert f"buffer_length={buffer_length!r} must be a whole number from 0" in str(caught.value)
 
 
 def test_env_can_be_made_again_from_its_spec() -> None:

@@ -124,7 +124,7 @@ def test_at_wants_a_collection(value: Any) -> None:
 def test_a_wrong_number_in_at_is_named(wrong: Any) -> None:
     with pytest.raises(ConfigError) as caught:
         at([1, wrong])
-    assert str(caught.value) == f"count={wrong!r} must be a whole number of at least 0"
+    assert str(caught.value) == f"counts: count={wrong!r} must be a whole number of at least 0"
 
 
 def test_triggers_do_not_combine_with_what_is_no_function() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import os
 import random
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ import numpy as np
 import pytest
 from environments import NumberedEnv
 from gymnasium.vector import AsyncVectorEnv, AutoresetMode, SyncVectorEnv
+from soak import IS_SOAK
 from vector_environments import MODE_NAMES, MODES, numbers_by_cell
 from video_reader import names_in, numbers_in
 
@@ -21,7 +21,7 @@ from gymreel import read_episodes
 from gymreel.triggers import always
 from gymreel.wrappers import KeepTerminalFrame, RecordEpisodeStatistics, RecordVideo
 
-NUM_RUNS = 40 if os.environ.get("GYMREEL_SOAK") else 2
+NUM_RUNS = 40 if IS_SOAK else 2
 
 Record = tuple[Any, ...]
 

@@ -83,4 +83,6 @@ def test_every_warning_has_our_category() -> None:
         if isinstance(node, ast.Call) and ast.unparse(node.func).endswith(("s.warn", "logger.warn"))
     }
     assert calls
+    # Of a process in which gymreel cannot be imported.
+    calls = {call for call in calls if not call[0].startswith("_startup/")}
     assert [call for call in calls if "GymreelWarning" not in call[1]] == []

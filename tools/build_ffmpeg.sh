@@ -43,7 +43,7 @@ done
 [ $# -le 1 ] || fail "one PREFIX at most, not: $*"
 case "$flavour" in gpl | lgpl) ;; *) fail "FFMPEG_FLAVOUR=$flavour must be gpl or lgpl" ;; esac
 if [ -n "$sources" ]; then
-    [ -d "$sources" ] || fail "there is no folder $sources to take the sources from"
+    [ -d "$sources" ] || fail "there is no folder $sources to take the sources from, as --sources or FFMPEG_SOURCES says"
     sources=$(cd "$sources" && pwd)
 fi
 
@@ -61,14 +61,14 @@ check_archive() {
 # fetch_archive ADDRESS CHECKSUM FILE
 fetch_archive() {
     curl --fail --location --silent --show-error --retry 3 --output "$3" "$1" ||
-        fail "$1 could not be fetched; put $(basename "$3") into a folder and name it with --sources"
+        fail "$1 could not be fetched; put $(basename "$3") into a folder and name that: --sources FOLDER, or FFMPEG_SOURCES=FOLDER for make"
     check_archive "$3" "$2"
 }
 
 # fetch_git ADDRESS COMMIT FOLDER: Git checks what it fetches against the name of the commit.
 fetch_git() {
     git init --quiet "$3"
-    git -C "$3" fetch --quiet --depth 1 "$1" "$2" || fail "commit $2 of $1 could not be fetched"
+    git -C "$3" fetch --quiet --depth 1 "$1" "$2" || fail "commit $2 of $1 could not be fetched; FFMPEG_SOURCES=FOLDER for make, or --sources FOLDER, takes it from a folder"
     git -C "$3" checkout --quiet FETCH_HEAD
     [ "$(git -C "$3" rev-parse HEAD)" = "$2" ] || fail "$1 gave another commit than $2"
 }

@@ -1,8 +1,12 @@
 #include "register.hpp"
 
 #include <core/codecs.hpp>
+#include <core/encoder_trial.hpp>
 
 #include <pybind11/stl.h>
+
+#include <string>
+#include <utility>
 
 namespace py = pybind11;
 
@@ -18,6 +22,20 @@ void register_codecs(py::module_& module) {
         return encoders;
     });
     module.def("check_encoder_options", &check_encoder_options, py::arg("encoder"), py::arg("options"));
+    module.def("encodes_in_two_passes", &encodes_in_two_passes, py::arg("encoder"), py::arg("options"));
+    module.def(
+        "try_encoder",
+        [](std::string encoder, std::string pixel_format, std::pair<int, int> fps, Options options) {
+            EncoderConfig config;
+            config.encoder = std::move(encoder);
+            config.pixel_format = std::move(pixel_format);
+            config.fps_numerator = fps.first;
+            config.fps_denominator = fps.second;
+            config.options = std::move(options);
+            const py::gil_scoped_release unlocked;  // Opening waits for other encoders that are being opened.
+            return try_encoder(config);
+        },
+        py::arg("encoder"), py::arg("pixel_format"), py::arg("fps"), py::arg("options"));
     module.def("can_mux", &can_mux, py::arg("muxer"), py::arg("encoder"));
 }
 

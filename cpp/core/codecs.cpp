@@ -56,10 +56,13 @@ const AVCodec* find_encoder(const std::string& name) {
     return encoder;
 }
 
-void check_encoder_options(const std::string& encoder, const Options& options) {
+namespace {
+
+/// A context of the encoder with these options, not opened. Errors: as check_encoder_options().
+CodecContextPtr with_options(const std::string& encoder, const Options& options) {
     const LogCapture capture;
     const AVCodec* const codec = find_encoder(encoder);
-    const CodecContextPtr context(avcodec_alloc_context3(codec));
+    CodecContextPtr context(avcodec_alloc_context3(codec));
     if (!context) throw std::bad_alloc();
     for (const auto& [name, value] : options) {
         const int result = av_opt_set(context.get(), name.c_str(), value.c_str(), AV_OPT_SEARCH_CHILDREN);
@@ -75,6 +78,15 @@ void check_encoder_options(const std::string& encoder, const Options& options) {
                             "': " + describe_av_error(result));
         }
     }
+    return context;
+}
+
+}  // namespace
+
+void check_encoder_options(const std::string& encoder, const Options& options) { with_options(encoder, options); }
+
+bool encodes_in_two_passes(const std::string& encoder, const Options& options) {
+    return (with_options(encoder, options)->flags & (AV_CODEC_FLAG_PASS1 | AV_CODEC_FLAG_PASS2)) != 0;
 }
 
 bool can_mux(const std::string& muxer, const std::string& encoder) {

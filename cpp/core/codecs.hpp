@@ -33,6 +33,11 @@ std::vector<AVPixelFormat> supported_pixel_formats(const AVCodec* encoder);
 /// Errors: Error (config) that names the first option that is unknown or cannot have its value.
 void check_encoder_options(const std::string& encoder, const Options& options);
 
+/// True where the options ask for the first or the second pass of an encoding in two passes.
+///
+/// Errors: as check_encoder_options().
+bool encodes_in_two_passes(const std::string& encoder, const Options& options);
+
 /// True where FFmpeg has the muxer and it takes what the encoder produces.
 bool can_mux(const std::string& muxer, const std::string& encoder);
 

@@ -7,6 +7,8 @@ Gymnasium.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 try:
     from gymreel import _core
 except ImportError as error:
@@ -18,6 +20,7 @@ except ImportError as error:
     ) from error
 
 from gymreel import keep, triggers
+from gymreel._lazy import import_when_asked
 from gymreel.encoders import CodecInfo, codecs
 from gymreel.episodes import Episode, read_episodes
 from gymreel.errors import (
@@ -52,6 +55,14 @@ from gymreel.settings import (
     set_priority,
 )
 from gymreel.writer import Recording, VideoWriter, WriterStats, encode
+
+if TYPE_CHECKING:
+    from gymreel import grid as grid
+    from gymreel import integrations as integrations
+    from gymreel import trackers as trackers
+    from gymreel import wrappers as wrappers
+else:
+    __getattr__ = import_when_asked(__name__, "grid", "integrations", "trackers", "wrappers")
 
 __version__ = _core.__version__
 

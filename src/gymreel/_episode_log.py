@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from gymreel._environment import is_on
 from gymreel.episodes import LOG_NAME, Episode
 from gymreel.errors import OutputError
 
@@ -53,7 +54,7 @@ def log_is_wanted(episode_log: bool | None, *, has_listeners: bool) -> bool:
     """
     if episode_log is not None:
         return bool(episode_log)
-    return has_listeners or os.environ.get(_VARIABLE, "0") not in ("", "0")
+    return has_listeners or is_on(_VARIABLE)
 
 
 class EpisodeLog:

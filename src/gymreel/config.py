@@ -8,13 +8,24 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
-from numbers import Real
 from pathlib import Path
 from typing import Literal
 
-from gymreel import _core
+import numpy as np
+
+from gymreel import _core, _encoder_trial
 from gymreel._frame_conversion import FrameConversion
+from gymreel._validation import (
+    check_choice,
+    check_mapping,
+    check_number,
+    check_path,
+    check_text,
+    check_whole_number,
+    show,
+)
 from gymreel.encoders import (
+    ENCODERS,
     CodecInfo,
     Container,
     choose_encoder,
@@ -30,7 +41,6 @@ __all__ = [
     "GIF_FPS",
     "MAX_NAME_BYTES",
     "WriterConfig",
-    "check_metadata",
     "check_path",
     "prepare_target",
 ]
@@ -87,29 +97,39 @@ class WriterConfig:
             ConfigError: An argument cannot work.
             CodecNotFoundError: This FFmpeg has no such encoder.
         """
-        container = find_container(suffix, argument or f"suffix={suffix!r}")
+        if argument is None:
+            argument = f"suffix={show(check_text('suffix', suffix))}"
+        container = find_container(suffix, argument)
         encoder = choose_encoder(codec, container)
         chosen_format = choose_pixel_format(pixel_format, encoder)
-        if copy != "auto" and not isinstance(copy, bool):
-            raise ConfigError(f"copy={copy!r} must be 'auto', True or False")
-        if on_full not in ("block", "drop"):
-            raise ConfigError(f"on_full={on_full!r} must be 'block' or 'drop'")
-        if (
-            isinstance(max_pending_bytes, bool)
-            or not isinstance(max_pending_bytes, int)
-            or not 1 <= max_pending_bytes <= sys.maxsize
-        ):
-            raise ConfigError(
-                f"max_pending_bytes={max_pending_bytes!r} must be a number of bytes, at least 1"
+        if not isinstance(copy, (bool, np.bool_)):
+            check_choice("copy", copy, ["auto"], also=", True or False")
+        check_choice("on_full", on_full, ["block", "drop"])
+        max_bytes = check_whole_number(
+            "max_pending_bytes", max_pending_bytes, at_least=1, at_most=sys.maxsize
+        )
+        rate = _check_fps(fps, container)
+        pairs = encoder_options(encoder.name, preset, crf, options)
+        if argument := _to_be_tried(encoder, preset, crf, options):
+            usual = encoder_options(encoder.name, None, None, None)
+            ratio = (rate.numerator, rate.denominator)
+            _encoder_trial.check_settings(
+                argument,
+                encoder.name,
+                chosen_format,
+                ratio,
+                pairs,
+                usual,
+                check_mapping("options", options),
             )
         return cls(
             container=container,
             encoder=encoder,
-            fps=_check_fps(fps, container),
+            fps=rate,
             pixel_format=chosen_format,
-            options=tuple(encoder_options(encoder.name, preset, crf, options)),
-            copy=None if copy == "auto" else copy,
-            max_pending_bytes=max_pending_bytes,
+            options=tuple(pairs),
+            copy=None if isinstance(copy, str) else bool(copy),
+            max_pending_bytes=max_bytes,
             block=on_full == "block",
         )
 
@@ -123,7 +143,7 @@ class WriterConfig:
             pixel_format=self.pixel_format,
             fps=(self.fps.numerator, self.fps.denominator),
             options=list(self.options),
-            metadata=check_metadata(metadata),
+            metadata=list(check_mapping("metadata", metadata).items()),
             copy=self.copy,
             max_pending_bytes=self.max_pending_bytes,
             block=self.block,
@@ -132,62 +152,31 @@ class WriterConfig:
         )
 
 
-def check_path(path: str | os.PathLike[str]) -> str:
-    """Return ``path`` as text.
-
-    Raises:
-        ConfigError: It is not the name of a file.
-    """
-    try:
-        name = os.fsdecode(path)
-    except TypeError:
-        raise ConfigError(f"path={path!r} must be a string or a path") from None
-    if not name or "\0" in name or not _is_encodable(name):
-        raise ConfigError(f"path={path!r} must be the name of a file")
-    return name
-
-
-def _is_encodable(name: str) -> bool:
-    try:
-        os.fsencode(name)
-    except UnicodeEncodeError:  # Half of a surrogate pair.
-        return False
-    return True
+def _to_be_tried(
+    encoder: CodecInfo,
+    preset: str | None,
+    crf: float | None,
+    options: Mapping[str, str] | None,
+) -> str | None:
+    """Return what only the encoder itself can judge, as ``name=value``; None where all is known."""
+    if options:
+        return f"options={show(options)}"
+    if encoder.name in ENCODERS:
+        return None
+    if preset is not None:
+        return f"preset={show(preset)}"
+    return f"crf={show(crf)}" if crf is not None else None
 
 
 def _check_fps(fps: float | Fraction, container: Container) -> Fraction:
     low, high = GIF_FPS if container.muxer == "gif" else _FPS
-    if isinstance(fps, bool) or not isinstance(fps, Real):
-        raise ConfigError(f"fps={fps!r} must be a number")
-    try:
-        fraction = Fraction(fps) if isinstance(fps, (int, Fraction)) else Fraction(float(fps))
-    except (ValueError, OverflowError):  # NaN and infinity.
-        raise ConfigError(f"fps={fps!r} must be a finite number") from None
-    fraction = fraction.limit_denominator(10010)  # Holds both 2997/100 and 30000/1001.
+    number = check_number("fps", fps, is_finite=True)
+    fraction = Fraction(number).limit_denominator(10010)  # Holds both 2997/100 and 30000/1001.
     if not low <= fraction <= high:
         raise ConfigError(
-            f"fps={fps!r} must be from {float(low):g} to {float(high):g} in {container.muxer}"
+            f"fps={show(fps)} must be from {float(low):g} to {float(high):g} in {container.muxer}"
         )
     return fraction
-
-
-def check_metadata(metadata: Mapping[str, str] | None) -> list[tuple[str, str]]:
-    """Return the entries of ``metadata`` as text.
-
-    Raises:
-        ConfigError: It does not map names to plain text.
-    """
-    if not isinstance(metadata or {}, Mapping):
-        raise ConfigError(f"metadata={metadata!r} must map names to values")
-    entries = [(str(key), str(value)) for key, value in (metadata or {}).items()]
-    for key, value in entries:
-        try:
-            is_text = "\0" not in (key + value).encode().decode()
-        except UnicodeEncodeError:  # Half of a surrogate pair.
-            is_text = False
-        if not key or not is_text:
-            raise ConfigError(f"metadata={{{key!r}: {value!r}}} must have a name and be plain text")
-    return entries
 
 
 def prepare_target(path: Path) -> None:
@@ -201,8 +190,7 @@ def prepare_target(path: Path) -> None:
             raise OutputError(
                 errno.EISDIR, "write the video", "path is a folder, not a file", str(path)
             )
-        if not _is_encodable(str(path)):
-            raise ConfigError(f"path={str(path)!r} must be the name of a file")
+        check_path(path)
         if len(os.fsencode(path.name)) > MAX_NAME_BYTES:
             raise OutputError(
                 errno.ENAMETOOLONG, "write the video", "the file name is too long", str(path)

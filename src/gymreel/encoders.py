@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from numbers import Real
 
 from gymreel import _core
+from gymreel._validation import check_mapping, check_number, check_text, show, to_whole_number
 from gymreel._warnings import warn
-from gymreel.errors import CodecNotFoundError, ConfigError
+from gymreel.errors import CodecNotFoundError, ConfigError, ConfigTypeError
 
 __all__ = ["CodecInfo", "codecs"]
 
@@ -223,10 +224,10 @@ def find_container(suffix: str, argument: str) -> Container:
     Raises:
         ConfigError: No container has that suffix.
     """
-    container = CONTAINERS.get(str(suffix).lower())
+    container = CONTAINERS.get(suffix.lower())
     if container is None:
         raise ConfigError(
-            f"{argument} has the suffix {suffix!r}, which is no container gymreel writes; "
+            f"{argument} has the suffix {show(suffix)}, which is no container gymreel writes; "
             f"use one of {', '.join(CONTAINERS)}"
         )
     return container
@@ -242,17 +243,18 @@ def choose_encoder(codec: str, container: Container) -> CodecInfo:
     Warns:
         GymreelWarning: ``"auto"`` had to take another than the container's best.
     """
-    if not isinstance(codec, str):
-        raise ConfigError(f"codec={codec!r} must be a string such as 'auto', 'h264' or 'libx264'")
+    check_text("codec", codec, wanted="a string such as 'auto', 'h264' or 'libx264',")
     installed = _installed()
     wanted = container.encoders if codec == "auto" else FORMATS.get(codec, (codec,))
     found = next((installed[name] for name in wanted if name in installed), None)
     if found is None:
         usable = [info.name for info in codecs() if _core.can_mux(container.muxer, info.name)]
+        nearest = _nearest_codec(codec, container)
         raise CodecNotFoundError(
-            f"codec={codec!r}: FFmpeg {_core.ffmpeg_version} has no encoder "
-            f"{' or '.join(wanted)}; for this container it has {', '.join(usable) or 'none'} "
-            "(gymreel.codecs() lists all)"
+            f"codec={show(codec)}: FFmpeg {_core.ffmpeg_version} has no encoder "
+            f"{' or '.join(show(name)[1:-1] for name in wanted)}; "
+            + (f"did you mean codec={nearest!r}? For" if nearest else "for")
+            + f" this container it has {', '.join(usable) or 'none'} (gymreel.codecs() lists all)"
         )
     if not _core.can_mux(container.muxer, found.name):
         raise ConfigError(
@@ -268,6 +270,39 @@ def choose_encoder(codec: str, container: Container) -> CodecInfo:
     return found
 
 
+_OTHER_NAMES: Mapping[str, str] = {
+    "aom": "libaom-av1",
+    "avc": "h264",
+    "svtav1": "libsvtav1",
+    "vpx": "libvpx-vp9",
+    "x264": "libx264",
+    "x265": "libx265",
+}
+"""What people call them, in small letters and digits alone."""
+
+
+def _nearest_codec(codec: str, container: Container) -> str | None:
+    """Return the codec that somebody may have meant, of those that can be recorded with."""
+    installed = _installed()
+    names = {
+        name
+        for name in (*FORMATS, *installed)
+        for encoder in FORMATS.get(name, (name,))
+        if encoder in installed and _core.can_mux(container.muxer, encoder)
+    }
+    spelled = {_letters_and_digits(name): name for name in sorted(names)}
+    spelled |= {other: name for other, name in _OTHER_NAMES.items() if name in names}
+    given = _letters_and_digits(codec[:40])
+    near = difflib.get_close_matches(given, spelled, n=5)
+    # Two letters that have changed places are a slip; one instead of another may be meant.
+    near.sort(key=lambda name: sorted(name) != sorted(given))
+    return spelled[near[0]] if near else None
+
+
+def _letters_and_digits(name: str) -> str:
+    return "".join(character for character in name.lower() if character.isalnum())
+
+
 def choose_pixel_format(pixel_format: str, encoder: CodecInfo) -> str:
     """Return the pixel format to encode in.
 
@@ -277,12 +312,13 @@ def choose_pixel_format(pixel_format: str, encoder: CodecInfo) -> str:
     Raises:
         ConfigError: The encoder does not take it.
     """
+    check_text("pixel_format", pixel_format)
     if pixel_format in encoder.pixel_formats:
         return pixel_format
     if pixel_format == "yuv420p":
         return "pal8" if "pal8" in encoder.pixel_formats else encoder.pixel_formats[0]
     raise ConfigError(
-        f"pixel_format={pixel_format!r} is not one that {encoder.name} takes: "
+        f"pixel_format={show(pixel_format)} is not one that {encoder.name} takes: "
         f"{', '.join(encoder.pixel_formats)}"
     )
 
@@ -302,12 +338,10 @@ def encoder_options(
     result = dict(known.options)
     if preset is not None or known.preset is not None:
         result[known.preset_option] = _check_preset(encoder, known, preset)
-    if not isinstance(options or {}, Mapping):
-        raise ConfigError(f"options={options!r} must map names to values")
-    chosen = {str(name): str(value) for name, value in (options or {}).items()}
+    chosen = check_mapping("options", options)
     if fixed := _FIXED & chosen.keys():
         raise ConfigError(
-            f"options={options!r}: {', '.join(sorted(fixed))} cannot be set, the frames are "
+            f"options={show(options)}: {', '.join(sorted(fixed))} cannot be set, the frames are "
             "converted to BT.709 limited range and tagged so; fps and pixel_format are arguments"
         )
     # Our own quality must not stand in the way of another kind of rate control.
@@ -315,37 +349,41 @@ def encoder_options(
         result[known.crf_option] = _check_crf(encoder, known, crf)
         if known.crf_flags:
             chosen["flags"] = known.crf_flags + chosen.get("flags", "")
+    for name in known.options.keys() & chosen.keys():
+        if name.endswith("-params"):  # The last of two of a name counts.
+            chosen[name] = f"{known.options[name]}:{chosen[name]}"
     result |= chosen
     if encoder == "libsvtav1":
         os.environ.setdefault("SVT_LOG", "1")  # It writes to the terminal, past FFmpeg's log.
     pairs = list(result.items())
-    _core.check_encoder_options(encoder, pairs)
+    try:
+        _core.check_encoder_options(encoder, pairs)
+    except ConfigError as error:
+        given = f"options={show(options)}" if options else f"preset={show(preset)}, crf={show(crf)}"
+        raise ConfigError(f"{given}: {error}") from None
     return pairs
 
 
 def _check_preset(encoder: str, known: Encoder, preset: object) -> str:
     if preset is None:
         return str(known.preset)
-    if isinstance(preset, int) and not isinstance(preset, bool):
-        preset = str(preset)  # Several encoders number theirs.
-    if not isinstance(preset, str) or (known.presets and preset not in known.presets):
-        raise ConfigError(
-            f"preset={preset!r} is not one of {encoder}'s: {', '.join(known.presets) or 'a string'}"
-        )
+    number = to_whole_number(preset)
+    chosen = preset if number is None else show(number)  # Several encoders number theirs.
     if encoder in ENCODERS and not known.presets:
-        raise ConfigError(f"preset={preset!r}: {encoder} has no presets, leave it out")
-    return preset
+        raise ConfigError(f"preset={show(preset)}: {encoder} has no presets, leave it out")
+    if known.presets and (not isinstance(chosen, str) or chosen not in known.presets):
+        error = ConfigError if isinstance(chosen, str) else ConfigTypeError
+        raise error(f"preset={show(preset)} is not one of {encoder}'s: {', '.join(known.presets)}")
+    return check_text("preset", chosen)
 
 
 def _check_crf(encoder: str, known: Encoder, crf: object) -> str:
     chosen = known.crf if crf is None else crf
-    if isinstance(chosen, bool) or not isinstance(chosen, Real):
-        raise ConfigError(f"crf={crf!r} must be a number")
-    value = float(chosen)
+    value = float(check_number("crf", chosen, is_finite=True, also=", or None"))
     if encoder in ENCODERS and known.crf_range is None:
-        raise ConfigError(f"crf={crf!r}: {encoder} is lossless or has no crf, leave it out")
+        raise ConfigError(f"crf={show(crf)}: {encoder} is lossless or has no crf, leave it out")
     if known.crf_range is not None:
         low, high = known.crf_range
         if not low <= value <= high:
-            raise ConfigError(f"crf={crf!r} must be from {low:g} to {high:g} for {encoder}")
+            raise ConfigError(f"crf={show(crf)} must be from {low:g} to {high:g} for {encoder}")
     return known.crf_text(value)

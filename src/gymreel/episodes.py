@@ -121,7 +121,7 @@ def read_episodes(folder: str | os.PathLike[str]) -> list[Episode]:
         ConfigError: ``folder`` is not the name of a folder.
         OutputError: There is no log in that folder, or it cannot be read.
     """
-    root = check_path(folder)
+    root = check_path(folder, "folder", wanted="the name of a folder")
     name = os.path.join(root, LOG_NAME)
     try:
         with open_regular(name) as file, _no_garbage_collection():

@@ -9,7 +9,8 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from gymreel.errors import ConfigError
+from gymreel._validation import check_number, check_whole_number, show
+from gymreel.errors import ConfigError, ConfigTypeError
 
 __all__ = ["Grid", "arrange", "cell_size", "check_count"]
 
@@ -38,12 +39,11 @@ class Grid:
     cell_height: int
 
     def __post_init__(self) -> None:
-        check_count("num_tiles", self.num_tiles)
-        check_count("num_columns", self.num_columns)
-        for name in ("cell_width", "cell_height"):
-            check_count(name, getattr(self, name))
-            if getattr(self, name) % 2:
-                raise ConfigError(f"{name}={getattr(self, name)} must be even")
+        for name in ("num_tiles", "num_columns", "cell_width", "cell_height"):
+            count = check_count(name, getattr(self, name))
+            if name.startswith("cell") and count % 2:
+                raise ConfigError(f"{name}={count} must be even")
+            object.__setattr__(self, name, count)  # An int, whatever it was.
 
     @property
     def num_rows(self) -> int:
@@ -88,15 +88,13 @@ def arrange(
     Raises:
         ConfigError: Not such numbers, or an ``aspect_ratio`` that is not above 0 and finite.
     """
-    check_count("num_tiles", num_tiles)
-    check_count("tile_width", tile_width)
-    check_count("tile_height", tile_height)
-    try:
-        wanted = math.log(aspect_ratio)
-    except (TypeError, ValueError, OverflowError):
-        wanted = math.inf
-    if isinstance(aspect_ratio, bool) or not math.isfinite(wanted):
-        raise ConfigError(f"aspect_ratio={aspect_ratio!r} must be a finite number above 0")
+    num_tiles = check_count("num_tiles", num_tiles)
+    tile_width = check_count("tile_width", tile_width)
+    tile_height = check_count("tile_height", tile_height)
+    ratio = float(check_number("aspect_ratio", aspect_ratio, is_finite=True))
+    if ratio <= 0:
+        raise ConfigError(f"aspect_ratio={show(aspect_ratio)} must be a finite number above 0")
+    wanted = math.log(ratio)
     cell_width, cell_height = cell_size([(tile_height, tile_width)])
 
     def rank(num_columns: int) -> tuple[bool, float, int, int]:
@@ -123,26 +121,29 @@ def cell_size(shapes: Iterable[Sequence[int]]) -> tuple[int, int]:
     Raises:
         ConfigError: There is no tile, or one without pixels.
     """
-    sizes = [tuple(shape[:2]) for shape in shapes]
-    if not sizes:
+    try:
+        given = [tuple(shape[:2]) for shape in shapes]
+    except Exception:  # Its class may raise whatever it likes.
+        raise ConfigTypeError(f"shapes={show(shapes)} must list shapes of arrays") from None
+    if not given:
         raise ConfigError("shapes is empty: a grid needs at least one tile")
-    for size in sizes:
+    sizes = []
+    for size in given:
         if len(size) != 2:
-            raise ConfigError(f"shapes: {size!r} must have a height and a width")
-        check_count("height", size[0])
-        check_count("width", size[1])
+            raise ConfigError(f"shapes: {show(size)} must have a height and a width")
+        height, width = size
+        sizes.append((check_count("shapes: height", height), check_count("shapes: width", width)))
     heights, widths = zip(*sizes, strict=True)
     return _round_up(max(widths)), _round_up(max(heights))
 
 
-def check_count(name: str, value: object) -> None:
-    """Check a number of things.
+def check_count(name: str, value: object) -> int:
+    """Return a number of things, as an ``int``.
 
     Raises:
         ConfigError: Not a whole number from 1 to 2147483647.
     """
-    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= _LARGEST:
-        raise ConfigError(f"{name}={value!r} must be a whole number from 1 to {_LARGEST}")
+    return check_whole_number(name, value, at_least=1, at_most=_LARGEST)
 
 
 def _round_up(size: int) -> int:

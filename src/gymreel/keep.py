@@ -21,12 +21,14 @@ import math
 import sys
 from collections import deque
 from collections.abc import Callable, Sequence
-from numbers import Real
+from types import FunctionType
 from typing import Any
 
+from gymreel._validation import check_flag, check_number, check_text, check_whole_number, show
 from gymreel._warnings import warn_in_recorder
 from gymreel.episodes import Episode
-from gymreel.errors import ConfigError
+from gymreel.errors import ConfigError, ConfigTypeError
+from gymreel.triggers import Trigger
 
 __all__ = ["KeepPolicy", "best", "disk_budget", "failures", "last", "worst"]
 
@@ -94,12 +96,27 @@ def as_policy(keep: KeepPolicy | Callable[[Episode], bool] | str) -> KeepPolicy:
         return keep
     if isinstance(keep, str):
         return _parse(keep)
-    if not callable(keep):
-        raise ConfigError(
-            f"keep={keep!r} must be a policy of gymreel.keep, such as keep.best(3), or a function "
-            "of an Episode that says whether its video stays"
+    if isinstance(keep, FunctionType) and keep in (makers := _makers()):
+        call = makers[keep]
+        name = call.partition("(")[0]
+        raise ConfigTypeError(f"keep=keep.{name} is not called: write keep.{call}")
+    if not callable(keep) or isinstance(keep, Trigger):
+        raise ConfigTypeError(
+            f"keep={show(keep)} must be a policy of gymreel.keep, such as keep.best(3), or a "
+            "function of an Episode that says whether its video stays"
         )
     return _Function(keep)
+
+
+def _makers() -> dict[object, str]:
+    """Return the functions that make policies, each with an example of a call."""
+    return {
+        best: "best(3)",
+        worst: "worst(3)",
+        last: "last(3)",
+        failures: "failures()",
+        disk_budget: "disk_budget(2**30)",
+    }
 
 
 def best(n: int, *, interrupted: bool = False) -> KeepPolicy:
@@ -114,7 +131,11 @@ def best(n: int, *, interrupted: bool = False) -> KeepPolicy:
     Raises:
         ConfigError: ``n`` is not a positive number, or ``interrupted`` is no flag.
     """
-    return _Highest("best", _check_count(n), _check_flag(interrupted))
+    return _Highest(
+        "best",
+        check_whole_number("n", n, at_least=1, at_most=sys.maxsize),
+        check_flag("interrupted", interrupted),
+    )
 
 
 def worst(n: int, *, interrupted: bool = False) -> KeepPolicy:
@@ -129,7 +150,11 @@ def worst(n: int, *, interrupted: bool = False) -> KeepPolicy:
     Raises:
         ConfigError: ``n`` is not a positive number, or ``interrupted`` is no flag.
     """
-    return _Highest("worst", _check_count(n), _check_flag(interrupted))
+    return _Highest(
+        "worst",
+        check_whole_number("n", n, at_least=1, at_most=sys.maxsize),
+        check_flag("interrupted", interrupted),
+    )
 
 
 def last(n: int) -> KeepPolicy:
@@ -138,7 +163,7 @@ def last(n: int) -> KeepPolicy:
     Raises:
         ConfigError: ``n`` is not a positive number.
     """
-    return _Last(_check_count(n))
+    return _Last(check_whole_number("n", n, at_least=1, at_most=sys.maxsize))
 
 
 def failures(
@@ -158,9 +183,10 @@ def failures(
         ConfigError: ``below`` is not a number, or ``interrupted`` is no flag. When an episode ends,
             ``info`` has no such entry.
     """
-    if below is not None and (not isinstance(below, Real) or math.isnan(below)):
-        raise ConfigError(f"below={below!r} must be a number")
-    return _Failures(success_key, below, _check_flag(interrupted))
+    check_text("success_key", success_key)
+    if below is not None:
+        below = float(check_number("below", below, also=", or None"))
+    return _Failures(success_key, below, check_flag("interrupted", interrupted))
 
 
 def disk_budget(num_bytes: int) -> KeepPolicy:
@@ -171,7 +197,7 @@ def disk_budget(num_bytes: int) -> KeepPolicy:
     Raises:
         ConfigError: ``num_bytes`` is not a positive number.
     """
-    return _DiskBudget(_check_count(num_bytes, "num_bytes"))
+    return _DiskBudget(check_whole_number("num_bytes", num_bytes, at_least=1, at_most=sys.maxsize))
 
 
 def as_recorded(keep: object) -> object:
@@ -208,7 +234,7 @@ def _parse(text: str) -> KeepPolicy:
         if isinstance(error, ConfigError):
             raise
         raise ConfigError(
-            f"keep={text!r:.200} must be a policy of gymreel.keep, such as 'best(3) | last(1)'"
+            f"keep={show(text)} must be a policy of gymreel.keep, such as 'best(3) | last(1)'"
         ) from None
 
 
@@ -400,15 +426,3 @@ class _Intersection(_Combination):
             for policy in (self._first, self._second)
         )
         return f"{first} & {second}"
-
-
-def _check_flag(interrupted: object) -> bool:
-    if not isinstance(interrupted, bool):
-        raise ConfigError(f"interrupted={interrupted!r} must be True or False")
-    return interrupted
-
-
-def _check_count(value: object, name: str = "n") -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise ConfigError(f"{name}={value!r} must be a whole number, at least 1")
-    return value

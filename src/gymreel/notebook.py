@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gymreel._regular_files import FolderListing, size_of_regular
-from gymreel.config import check_path
+from gymreel._validation import check_flag, check_path, check_whole_number
 from gymreel.encoders import CONTAINERS
 from gymreel.episodes import LOG_NAME, read_episodes
-from gymreel.errors import ConfigError, OutputError
+from gymreel.errors import OutputError
 from gymreel.video_html import MAX_EMBEDDED_BYTES, text_html, video_html
 
 __all__ = ["VideoGallery", "show"]
@@ -92,9 +92,9 @@ def show(
         ConfigError: An argument is wrong.
         OutputError: There is no such folder or video, or it cannot be read.
     """
-    root = Path(check_path(folder))
-    if isinstance(max_videos, bool) or not isinstance(max_videos, int) or max_videos < 1:
-        raise ConfigError(f"max_videos={max_videos!r} must be a whole number, at least 1")
+    root = Path(check_path(folder, "folder", wanted="the name of a folder"))
+    max_videos = check_whole_number("max_videos", max_videos, at_least=1)
+    embed = check_flag("embed", embed)
     if root.is_file() and root.suffix.lower() in CONTAINERS:
         video = _Video(Path(os.path.realpath(root)), root.name)  # A link is the user's own wish.
         return VideoGallery(root.parent, [video], 1, embed=embed)

@@ -13,6 +13,8 @@ from collections.abc import Callable
 from typing import Any, Literal
 
 from gymreel import _core
+from gymreel._environment import is_on
+from gymreel._validation import check_choice, check_whole_number
 from gymreel.errors import ConfigError
 
 __all__ = ["get_num_threads", "set_max_pending_bytes", "set_num_threads", "set_priority"]
@@ -31,9 +33,12 @@ def set_num_threads(num_threads: int | None) -> None:
     Raises:
         ConfigError: Not a whole number from 1 to 1024.
     """
+    count = 0
     if num_threads is not None:
-        _check_count("num_threads", num_threads, _MAX_THREADS)
-    _core.set_num_threads(num_threads or 0)
+        count = check_whole_number(
+            "num_threads", num_threads, at_least=1, at_most=_MAX_THREADS, also=", or None"
+        )
+    _core.set_num_threads(count)
 
 
 def get_num_threads() -> int:
@@ -52,8 +57,7 @@ def set_priority(priority: Literal["background", "normal"]) -> None:
     Raises:
         ConfigError: Neither of the two.
     """
-    if priority not in ("background", "normal"):
-        raise ConfigError(f"priority={priority!r} must be 'background' or 'normal'")
+    check_choice("priority", priority, ["background", "normal"])
     _core.set_background_priority(priority == "background")
 
 
@@ -66,13 +70,9 @@ def set_max_pending_bytes(num_bytes: int) -> None:
     Raises:
         ConfigError: Not a whole number from 1.
     """
-    _check_count("num_bytes", num_bytes, 2**62)
-    _core.set_max_pending_bytes(num_bytes)
-
-
-def _check_count(name: str, value: object, largest: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= largest:
-        raise ConfigError(f"{name}={value!r} must be a whole number from 1 to {largest}")
+    _core.set_max_pending_bytes(
+        check_whole_number("num_bytes", num_bytes, at_least=1, at_most=2**62)
+    )
 
 
 def _apply(variable: str, apply: Callable[[Any], None], convert: Callable[[str], Any]) -> None:
@@ -85,7 +85,7 @@ def _apply(variable: str, apply: Callable[[Any], None], convert: Callable[[str],
         raise ConfigError(f"environment variable {variable}={value!r}: {error}") from None
 
 
-CHECK_BORROWED = os.environ.get("GYMREEL_DEBUG", "0") not in ("", "0")
+CHECK_BORROWED = is_on("GYMREEL_DEBUG")
 """Whether borrowed frames are checked for changes."""
 
 _apply("GYMREEL_NUM_THREADS", set_num_threads, int)

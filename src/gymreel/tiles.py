@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from gymreel import _core
 from gymreel._frame_conversion import FrameConversion
+from gymreel._validation import show
 from gymreel.errors import ConfigError, FrameShapeError, FrameTypeError
 from gymreel.grid import Grid, cell_size, check_count
 
@@ -53,18 +54,23 @@ class TileWriter:
             is_taken = write(holder)
             # Only now: a frame that is refused decides nothing.
             self._write = write
-            self._num_columns = num_columns
+            self._num_columns = check_count("num_columns", num_columns)
             return is_taken
-        if num_columns != self._num_columns:
+        # The same object mostly, which costs nothing; a NumPy integer may come as well.
+        if (
+            num_columns is not self._num_columns
+            and check_count("num_columns", num_columns) != self._num_columns
+        ):
             raise ConfigError(
-                f"num_columns={num_columns!r} must stay {self._num_columns}, as in the first frame"
+                f"num_columns={show(num_columns)} must stay {self._num_columns}, as in the first "
+                "frame"
             )
         return self._write(holder)
 
     def _lay_out(
         self, holder: list[NDArray[np.uint8]], num_columns: int
     ) -> Callable[[list[NDArray[np.uint8]]], bool]:
-        check_count("num_columns", num_columns)
+        num_columns = check_count("num_columns", num_columns)
         for index, tile in enumerate(holder):
             if not isinstance(tile, np.ndarray):
                 self._conversion(tile, f"tile {index}")  # It says how to make an array of it.

@@ -18,13 +18,16 @@ They depend on nothing but the count, so the same trigger can serve several envi
 
 from __future__ import annotations
 
-import operator
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from types import FunctionType
 from typing import Any, SupportsIndex
 
-from gymreel.errors import ConfigError
+import numpy as np
+
+from gymreel._validation import check_whole_number, show, to_whole_number
+from gymreel.errors import ConfigTypeError
 
 __all__ = ["Trigger", "always", "at", "capped_cubic", "every", "first", "never"]
 
@@ -61,19 +64,19 @@ class Trigger(ABC):
 
     def __or__(self, other: Callable[[int], bool]) -> Trigger:
         """Record where either side does."""
-        return _Or(self, other) if callable(other) else NotImplemented
+        return _Or(self, _called(other)) if callable(other) else NotImplemented
 
     def __ror__(self, other: Callable[[int], bool]) -> Trigger:
         """Record where either side does."""
-        return _Or(other, self) if callable(other) else NotImplemented
+        return _Or(_called(other), self) if callable(other) else NotImplemented
 
     def __and__(self, other: Callable[[int], bool]) -> Trigger:
         """Record where both sides do."""
-        return _And(self, other) if callable(other) else NotImplemented
+        return _And(self, _called(other)) if callable(other) else NotImplemented
 
     def __rand__(self, other: Callable[[int], bool]) -> Trigger:
         """Record where both sides do."""
-        return _And(other, self) if callable(other) else NotImplemented
+        return _And(_called(other), self) if callable(other) else NotImplemented
 
     def __invert__(self) -> Trigger:
         """Record where this one does not."""
@@ -180,7 +183,7 @@ def every(n: SupportsIndex) -> Trigger:
     Raises:
         ConfigError: ``n`` is not a whole number of at least 1.
     """
-    return _Every(_whole_number("n", n, at_least=1))
+    return _Every(check_whole_number("n", n, at_least=1))
 
 
 def first(n: SupportsIndex) -> Trigger:
@@ -195,7 +198,7 @@ def first(n: SupportsIndex) -> Trigger:
     Raises:
         ConfigError: ``n`` is not a whole number of at least 1.
     """
-    return _First(_whole_number("n", n, at_least=1))
+    return _First(check_whole_number("n", n, at_least=1))
 
 
 def at(counts: Iterable[SupportsIndex]) -> Trigger:
@@ -210,9 +213,14 @@ def at(counts: Iterable[SupportsIndex]) -> Trigger:
     Raises:
         ConfigError: ``counts`` is no collection, or one of them is not a whole number from 0.
     """
-    if isinstance(counts, (str, bytes)) or not isinstance(counts, Iterable):
-        raise ConfigError(f"counts={counts!r} must be a collection of whole numbers")
-    return _At(frozenset(_whole_number("count", count, at_least=0) for count in counts))
+    try:
+        given = tuple(() if isinstance(counts, (str, bytes)) else counts)
+        is_collection = not isinstance(counts, (str, bytes))
+    except Exception:  # Its class may raise whatever it likes.
+        is_collection = False
+    if not is_collection:
+        raise ConfigTypeError(f"counts={show(counts)} must be a collection of whole numbers")
+    return _At(frozenset(check_whole_number("counts: count", n, at_least=0) for n in given))
 
 
 capped_cubic: Trigger = _CappedCubic()
@@ -228,17 +236,45 @@ never: Trigger = _Constant(False)
 """Record nothing."""
 
 
-def _whole_number(name: str, value: object, *, at_least: int) -> int:
-    """Check and convert a count; NumPy's integers count as whole numbers, ``True`` does not."""
-    number: int | None = None
-    if isinstance(value, SupportsIndex) and not isinstance(value, bool):
-        try:
-            number = operator.index(value)
-        except TypeError:  # An array of several numbers has __index__ too, but it raises.
-            number = None
-    if number is None or number < at_least:
-        raise ConfigError(f"{name}={value!r} must be a whole number of at least {at_least}")
-    return number
+def check_trigger(name: str, value: object, *, also: str = ", or None") -> Callable[[int], bool]:
+    """Return a trigger, which may be any function of a number.
+
+    Args:
+        name: What the caller knows the argument by.
+        value: What was given.
+        also: What else will do, for the message.
+
+    Raises:
+        ConfigTypeError: It is none, but a function that makes one, for example.
+    """
+    if callable(value):
+        return _called(value, f"{name}=")
+    number = to_whole_number(value)
+    if number is not None and number > 0:
+        instead = f"triggers.every({show(number)})"
+    elif isinstance(value, (bool, np.bool_)):
+        instead = "triggers.always" if value else "triggers.never"
+    elif isinstance(value, (list, tuple, set, frozenset, range, np.ndarray)):
+        instead = f"triggers.at({show(value)})"
+    else:
+        instead = "triggers.every(50)"
+    raise ConfigTypeError(
+        f"{name}={show(value)} must be a function of a number, such as {instead}{also}"
+    )
+
+
+def _called(function: Callable[[int], bool], where: str = "") -> Callable[[int], bool]:
+    """Return a function that is a trigger by itself, not one that makes triggers.
+
+    Raises:
+        ConfigTypeError: It makes triggers.
+    """
+    makers: dict[object, str] = {every: "every(50)", first: "first(3)", at: "at({0, 10})"}
+    if isinstance(function, FunctionType) and function in makers:
+        call = makers[function]
+        name = call.partition("(")[0]
+        raise ConfigTypeError(f"{where}triggers.{name} is not called: write triggers.{call}")
+    return function
 
 
 def _operand(trigger: Callable[[int], bool], *, inside: type[Trigger]) -> str:

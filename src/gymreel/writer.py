@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import importlib
+import inspect
 import os
 import shlex
 import sys
@@ -23,16 +24,16 @@ from gymreel import (
     _core,
     _runs,  # noqa: F401  # Imported first, so that what it does at exit comes last.
 )
+from gymreel._validation import check_mapping, check_path, show
 from gymreel._warnings import warn
 from gymreel.config import (
     DEFAULT_MAX_PENDING_BYTES,
     WriterConfig,
-    check_metadata,
-    check_path,
     prepare_target,
 )
 from gymreel.errors import (
     ConfigError,
+    ConfigTypeError,
     GymreelError,
     GymreelWarning,
     WriterCopyError,
@@ -167,7 +168,7 @@ class VideoWriter:
         name = check_path(path)
         config = WriterConfig.check(
             os.path.splitext(name)[1],
-            argument=f"path={name!r}",
+            argument=f"path={show(name)}",
             fps=fps,
             codec=codec,
             preset=preset,
@@ -276,7 +277,7 @@ class VideoWriter:
             ConfigError: It does not map names to plain text.
             WriterClosedError: ``close()`` or ``finish()`` came before.
         """
-        self._stream.add_metadata(check_metadata(metadata))
+        self._stream.add_metadata(list(check_mapping("metadata", metadata).items()))
 
     def finish(self) -> None:
         """Take no more frames and return at once; the file completes in the background."""
@@ -390,6 +391,14 @@ class VideoWriter:
         return f"<VideoWriter {str(self.path)!r} {'closed' if self._closed else 'open'}>"
 
 
+_SETTINGS = tuple(
+    name
+    for name, parameter in inspect.signature(VideoWriter).parameters.items()
+    if parameter.kind is parameter.KEYWORD_ONLY
+)
+"""What ``encode`` passes on."""
+
+
 def encode(frames: Iterable[NDArray[np.uint8]], *, suffix: str = ".mp4", **settings: Any) -> bytes:
     """Encode frames in memory.
 
@@ -405,11 +414,23 @@ def encode(frames: Iterable[NDArray[np.uint8]], *, suffix: str = ".mp4", **setti
         ConfigError, CodecNotFoundError, FrameError, EncodeError: As ``VideoWriter``;
         ``ConfigError`` too for no frames.
     """
+    for name, value in settings.items():
+        if name not in _SETTINGS:
+            raise ConfigTypeError(
+                f"{show(name)[1:-1]}={show(value)} is no argument of encode(); it has "
+                f"frames, suffix, {', '.join(_SETTINGS)}"
+            )
     metadata = settings.pop("metadata", None)
     config = WriterConfig.check(suffix, **settings)
+    try:
+        each_frame = iter(frames)
+    except TypeError:
+        raise ConfigTypeError(
+            f"frames={show(frames)} must be a sequence of numpy arrays, or an iterator"
+        ) from None
     stream = config.open_stream(None, metadata)
     write_from = stream.write_function()
-    for frame in frames:
+    for frame in each_frame:
         write_from([frame])
     stream.finish()
     stream.wait()

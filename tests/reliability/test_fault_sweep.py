@@ -24,11 +24,11 @@ from typing import Any
 import pytest
 from fault_child import Sweep, Tally
 from frames import numbers_in
+from soak import IS_SOAK
 
 import gymreel
 from gymreel import _core
 
-IS_SOAK = os.environ.get("GYMREEL_SOAK", "") not in ("", "0")
 SUFFIXES = [".mp4", ".mkv", ".webm", ".gif", ".mov"] if IS_SOAK else [".mp4", ".mkv"]
 STRIDE = 1 if IS_SOAK else 37
 SEED = 20_240_607

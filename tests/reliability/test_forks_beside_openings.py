@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 from frames import numbers_in
+from soak import IS_SOAK
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 
 _TESTS = Path(__file__).parents[1]
-_IS_LONG = os.environ.get("GYMREEL_SOAK") == "1"
 _NUM_FORKS = 100
-_SECONDS = 60 if _IS_LONG else 0
-_NUM_VECTORS = 100 if _IS_LONG else 2
+_SECONDS = 60 if IS_SOAK else 0
+_NUM_VECTORS = 100 if IS_SOAK else 2
 
 # Hooks of logging run at each fork, and the GIL goes to another thread while they do. What is
 # registered first runs last, with gymreel's own hook behind it.

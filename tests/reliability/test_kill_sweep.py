@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from soak import IS_SOAK
 from video_reader import names_in, numbers_in
 
 from gymreel import recover
@@ -23,7 +24,6 @@ from gymreel import recover
 FPS = 30
 MAX_LOST = FPS
 SIZES = [(84, 84), (600, 400), (1280, 720)]
-IS_SOAK = os.environ.get("GYMREEL_SOAK") == "1"
 NUM_KILLS = 100 if IS_SOAK else 6
 AT_ONCE = 2
 

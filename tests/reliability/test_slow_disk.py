@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pytest
 from frames import numbers_in
+from soak import IS_SOAK
 
 _TESTS = Path(__file__).parents[1]
-_SECONDS = 5.0 if os.environ.get("GYMREEL_SOAK") == "1" else 2.0
+_SECONDS = 5.0 if IS_SOAK else 2.0
 """How long a call takes."""
 _LONGEST = _SECONDS / 4
 """How long anything else may take: on a busy machine much longer than the call itself needs."""

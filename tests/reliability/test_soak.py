@@ -16,12 +16,13 @@ from pathlib import Path
 
 import pytest
 from environments import numbered_frame
+from soak import IS_SOAK
 from video_reader import numbers_in
 
 import gymreel
 from gymreel import FrameShapeError, OutputError, VideoWriter
 
-NUM_RECORDINGS = 10_000 if os.environ.get("GYMREEL_SOAK") == "1" else 300
+NUM_RECORDINGS = 10_000 if IS_SOAK else 300
 NUM_WARM_UP = 200
 NUM_ROWS = 20
 SIZES = [(48, 64), (96, 128), (84, 84), (240, 320)]

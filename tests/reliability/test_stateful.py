@@ -26,13 +26,13 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 from numpy.typing import NDArray
+from soak import IS_SOAK
 
 import gymreel
 from gymreel import FrameError, FrameShapeError, FrameTypeError, VideoWriter, WriterClosedError
 
-_IS_SOAK = os.environ.get("GYMREEL_SOAK", "0") not in ("", "0")
 _REPRODUCIBLE = settings(
-    max_examples=500 if _IS_SOAK else 25,
+    max_examples=500 if IS_SOAK else 25,
     stateful_step_count=30,
     derandomize=True,
     deadline=None,
@@ -40,7 +40,7 @@ _REPRODUCIBLE = settings(
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 
-pytestmark = pytest.mark.timeout(3600 if _IS_SOAK else 300)
+pytestmark = pytest.mark.timeout(3600 if IS_SOAK else 300)
 
 AnyArray = NDArray[Any]
 

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from environments import NumberedEnv, run_episodes
 from frames import numbered, numbers_in
+from soak import IS_SOAK
 
 from gymreel import VideoWriter, recover
 from gymreel.episodes import LOG_NAME
@@ -21,7 +22,7 @@ from gymreel.wrappers import RecordVideo
 needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 
 _TESTS = Path(__file__).parents[1]
-_NUM_FORKS = 100 if os.environ.get("GYMREEL_SOAK") == "1" else 10
+_NUM_FORKS = 100 if IS_SOAK else 10
 _METHODS = pytest.mark.parametrize(
     "method",
     [pytest.param("fork", marks=needs_fork), pytest.param("forkserver", marks=needs_fork), "spawn"],

@@ -14,6 +14,7 @@ __all__ = ["Problem", "find_problems"]
 
 _SETTINGS = {
     "GYMREEL_DEBUG",
+    "GYMREEL_EPISODE_LOG",
     "GYMREEL_MAX_PENDING_BYTES",
     "GYMREEL_NUM_THREADS",
     "GYMREEL_PATCH",

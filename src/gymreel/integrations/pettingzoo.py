@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from gymreel._frame_conversion import how_to_convert
+from gymreel._validation import check_choice, show
 from gymreel.config import DEFAULT_MAX_PENDING_BYTES
 from gymreel.episodes import Episode
-from gymreel.errors import ConfigError, FrameTypeError, GymreelError, NotRecordingError
+from gymreel.errors import ConfigTypeError, FrameTypeError, GymreelError, NotRecordingError
 from gymreel.extras import missing_package
 from gymreel.keep import KeepPolicy
 from gymreel.trackers import Tracker
@@ -148,9 +149,9 @@ class RecordVideo(EpisodeRecording):
         """
         kind = ParallelEnv if isinstance(self, ParallelRecordVideo) else AECEnv
         if not isinstance(env, kind):
-            raise ConfigError(f"env={env!r} must be a pettingzoo.{kind.__name__}")
-        if every not in (None, "cycle", "step"):
-            raise ConfigError(f"every={every!r} must be 'cycle', 'step' or None")
+            raise ConfigTypeError(f"env={show(env)} must be a pettingzoo.{kind.__name__}")
+        if every is not None:
+            check_choice("every", every, ["cycle", "step"], also=", or None")
         self.env = env
         if every is None:
             every = "cycle" if env.metadata.get("is_parallelizable") else "step"

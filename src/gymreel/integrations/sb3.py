@@ -17,10 +17,11 @@ import numpy as np
 from gymreel import _core, grid
 from gymreel._frame_conversion import how_to_convert
 from gymreel._runs import RunMember
+from gymreel._validation import check_whole_number, show
 from gymreel.config import DEFAULT_MAX_PENDING_BYTES
 from gymreel.episodes import Episode
 from gymreel.errors import (
-    ConfigError,
+    ConfigTypeError,
     FrameTypeError,
     GymreelError,
     NotRecordingError,
@@ -29,6 +30,7 @@ from gymreel.errors import (
 from gymreel.extras import missing_package
 from gymreel.keep import KeepPolicy
 from gymreel.trackers import Tracker
+from gymreel.triggers import check_trigger
 from gymreel.wrappers._arguments import video_path
 from gymreel.wrappers._episode_recording import EpisodeRecording
 from gymreel.wrappers._episode_totals import EpisodeTotals, add_reward
@@ -156,6 +158,10 @@ class VecVideoRecorder(EpisodeRecording, VecEnvWrapper):
             ConfigError: An argument is wrong, or the render mode is not ``rgb_array``.
             OutputError: The folder cannot be made.
         """
+        if not isinstance(venv, VecEnv):
+            raise ConfigTypeError(
+                f"venv={show(venv)} must be a vector environment of Stable-Baselines3"
+            )
         VecEnvWrapper.__init__(self, venv)
         self.env = venv
         base = _innermost(venv)
@@ -169,10 +175,8 @@ class VecVideoRecorder(EpisodeRecording, VecEnvWrapper):
                 f"The render_mode must be 'rgb_array', not {venv.render_mode!r}: make the "
                 "environments with that"
             )
-        if not callable(record_video_trigger):
-            raise ConfigError(
-                f"record_video_trigger={record_video_trigger!r} must be a function of a number"
-            )
+        check_trigger("record_video_trigger", record_video_trigger, also="")
+        video_length = check_whole_number("video_length", video_length, at_least=0)
         self.record_video_trigger = record_video_trigger
         self._set_up(
             venv,

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 
+from gymreel._validation import show, to_whole_number
 from gymreel.episodes import Episode
-from gymreel.errors import ConfigError
+from gymreel.errors import ConfigTypeError
 from gymreel.trackers._tracker import Tracker
 
 __all__ = ["Logging"]
@@ -25,11 +26,12 @@ class Logging(Tracker):
             ConfigError: One of them is something else.
         """
         if not isinstance(logger, (str, logging.Logger)):
-            raise ConfigError(f"logger={logger!r} must be a logger or its name")
-        if isinstance(level, bool) or not isinstance(level, int):
-            raise ConfigError(f"level={level!r} must be a number, such as logging.INFO")
+            raise ConfigTypeError(f"logger={show(logger)} must be a logger or its name")
+        number = to_whole_number(level)
+        if number is None:
+            raise ConfigTypeError(f"level={show(level)} must be a number, such as logging.INFO")
         self._logger = logging.getLogger(logger) if isinstance(logger, str) else logger
-        self._level = level
+        self._level = number
 
     def log_episode(self, episode: Episode) -> None:
         """Log a line of an episode."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
+from gymreel._validation import check_text
 from gymreel.episodes import Episode
 from gymreel.errors import ConfigError
 from gymreel.extras import import_package
@@ -48,8 +49,8 @@ class MLflow(Tracker):
         """
         given = {"run_id": run_id, "tracking_uri": tracking_uri, "artifact_path": artifact_path}
         for name, value in given.items():
-            if value is not None and not isinstance(value, str):
-                raise ConfigError(f"{name}={value!r} must be text, or None")
+            if value is not None:
+                check_text(name, value, wanted="text, or None")
         self._prefix = check_prefix(prefix)
         self._interrupted = check_interrupted(interrupted)
         self._run_id = run_id

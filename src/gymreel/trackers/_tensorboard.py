@@ -8,9 +8,10 @@ import time
 import weakref
 from typing import Any
 
+from gymreel._validation import check_path, show
 from gymreel._warnings import warn
 from gymreel.episodes import Episode
-from gymreel.errors import ConfigError
+from gymreel.errors import ConfigError, OutputError
 from gymreel.extras import import_package
 from gymreel.trackers._processes import call_at_exit
 from gymreel.trackers._tracker import Tracker, check_interrupted, check_prefix, scalars_of
@@ -58,19 +59,19 @@ class TensorBoard(Tracker):
         Raises:
             ConfigError: It is neither, ``prefix`` is not text or ``interrupted`` is no flag.
             MissingPackageError: TensorBoard is not installed: ``pip install gymreel[tensorboard]``.
-            OSError: The folder cannot be made.
+            OutputError: The folder cannot be made.
         """
         self._prefix = check_prefix(prefix)
         self._interrupted = check_interrupted(interrupted)
         self._log: _EventFile | _GivenWriter
         if isinstance(log_dir_or_writer, (str, os.PathLike)):
-            self._log = _EventFile(os.fsdecode(log_dir_or_writer))
+            self._log = _EventFile(check_path(log_dir_or_writer, "log_dir_or_writer"))
         elif all(callable(getattr(log_dir_or_writer, name, None)) for name in _GivenWriter.NEEDS):
             self._log = _GivenWriter(log_dir_or_writer)
         else:
             raise ConfigError(
-                f"log_dir_or_writer={log_dir_or_writer!r} must be a folder, or a SummaryWriter of "
-                "torch.utils.tensorboard or tensorboardX"
+                f"log_dir_or_writer={show(log_dir_or_writer)} must be a folder, or a SummaryWriter "
+                "of torch.utils.tensorboard or tensorboardX"
             )
         self._has_warned = False
 
@@ -108,7 +109,13 @@ class _EventFile:
     def __init__(self, folder: str) -> None:
         _load("tensorboard.summary.writer.event_file_writer")
         self._folder = os.path.abspath(folder)  # The process may change its folder.
-        os.makedirs(self._folder, exist_ok=True)
+        try:
+            os.makedirs(self._folder, exist_ok=True)
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise OutputError(
+                error.errno or 0, "make the folder of log_dir_or_writer", reason, self._folder
+            ) from None
         self._writer: Any = None
         self._finalizer: Any = None
         self._pid = 0

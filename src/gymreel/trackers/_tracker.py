@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, TypeVar
 
+from gymreel._validation import check_flag, check_text
 from gymreel.episodes import Episode
 from gymreel.errors import ConfigError
 
@@ -46,9 +47,10 @@ def check_prefix(prefix: object) -> str:
     Raises:
         ConfigError: It is not text.
     """
-    if not isinstance(prefix, str) or not prefix:
-        raise ConfigError(f"prefix={prefix!r} must be the start of a name, such as 'episode'")
-    return prefix
+    wanted = "the start of a name, such as 'episode',"
+    if not (text := check_text("prefix", prefix, wanted=wanted)):
+        raise ConfigError(f"prefix={text!r} must be {wanted} and not empty")
+    return text
 
 
 def check_interrupted(interrupted: object) -> bool:
@@ -57,9 +59,7 @@ def check_interrupted(interrupted: object) -> bool:
     Raises:
         ConfigError: It is no flag.
     """
-    if not isinstance(interrupted, bool):
-        raise ConfigError(f"interrupted={interrupted!r} must be True or False")
-    return interrupted
+    return check_flag("interrupted", interrupted)
 
 
 def scalars_of(episode: Episode) -> dict[str, float]:

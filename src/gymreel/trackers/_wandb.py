@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from gymreel._validation import check_flag, show
 from gymreel._warnings import warn
 from gymreel.episodes import Episode
 from gymreel.errors import ConfigError
@@ -52,10 +53,8 @@ class WandB(Tracker):
         self._interrupted = check_interrupted(interrupted)
         self._given_run = run
         if run is not None and not callable(getattr(run, "log", None)):
-            raise ConfigError(f"run={run!r} must be what wandb.init() returns, or None")
-        if not isinstance(commit, bool):
-            raise ConfigError(f"commit={commit!r} must be True or False")
-        self._commit = commit
+            raise ConfigError(f"run={show(run)} must be what wandb.init() returns, or None")
+        self._commit = check_flag("commit", commit)
         self._run_with_axis: str | None = None
         self._has_warned = False
         self._run()

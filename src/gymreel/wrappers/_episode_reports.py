@@ -7,13 +7,14 @@ import itertools
 import os
 import platform
 import re
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence, Set
 from pathlib import Path
 from typing import Any, Literal
 
 from gymreel._episode_log import EpisodeLog, log_is_wanted
+from gymreel._validation import check_choice, check_flag, check_function, show
 from gymreel.episodes import Episode
-from gymreel.errors import CallbackError, ConfigError, GymreelError, OutputError
+from gymreel.errors import CallbackError, ConfigTypeError, GymreelError, OutputError
 from gymreel.keep import KeepPolicy, as_policy
 from gymreel.trackers import Tracker, WandB
 from gymreel.trackers._monitor_gym import log_to_monitored_run
@@ -49,18 +50,15 @@ class EpisodeReports:
         Raises:
             ConfigError: One of them is wrong.
         """
-        if on_saved is not None and not callable(on_saved):
-            raise ConfigError(f"on_saved={on_saved!r} must be a function of an Episode, or None")
-        if isinstance(trackers, Tracker) or not all(isinstance(t, Tracker) for t in trackers or ()):
-            raise ConfigError(
-                f"trackers={trackers!r} must be a list of trackers, as gymreel.trackers has them"
-            )
-        if report_when not in ("certain", "complete"):
-            raise ConfigError(f"report_when={report_when!r} must be 'certain' or 'complete'")
+        if on_saved is not None:
+            check_function("on_saved", on_saved, wanted="a function of an Episode, or None")
+        if episode_log is not None:
+            check_flag("episode_log", episode_log, also=", or None")
+        check_choice("report_when", report_when, ["certain", "complete"])
         # Its own, as policies have a memory and one may be given to several recorders.
         self._keep = copy.deepcopy(as_policy(keep)) if keep is not None else None
         self._on_saved = on_saved
-        self._trackers = tuple(trackers or ())
+        self._trackers = _list_trackers(trackers)
         self._waits = self._keep is not None and self._keep.may_revoke and report_when == "certain"
         has_listeners = keep is not None or on_saved is not None or bool(self._trackers)
         self._log: EpisodeLog | None = None
@@ -246,6 +244,27 @@ class EpisodeReports:
         """Call one that may be out of reach for days: why is said once, not for each episode."""
         function = getattr(tracker, method)
         self._call(f"{tracker!r}.{method}", function, episode, once_for=id(tracker))
+
+
+def _list_trackers(trackers: Any) -> tuple[Tracker, ...]:
+    """Return trackers as a tuple; none for None.
+
+    Raises:
+        ConfigTypeError: Not a list of trackers.
+    """
+    if trackers is None:
+        return ()
+    if isinstance(trackers, Tracker):
+        raise ConfigTypeError(
+            f"trackers={show(trackers)} must be a list of trackers: [{show(trackers)}]"
+        )
+    is_list = isinstance(trackers, (Sequence, Set)) and not isinstance(trackers, (str, bytes))
+    listed = tuple(trackers) if is_list else ()
+    if not is_list or not all(isinstance(each, Tracker) for each in listed):
+        raise ConfigTypeError(
+            f"trackers={show(trackers)} must be a list of trackers, as gymreel.trackers has them"
+        )
+    return listed
 
 
 def _without_numbers(error: Exception) -> str:

@@ -7,11 +7,11 @@ import os
 from collections.abc import Callable, Sequence
 from copy import deepcopy as copy_deeply
 from fractions import Fraction
-from numbers import Real
 from pathlib import Path
 from typing import Any, Literal
 
 from gymreel._runs import RunMember
+from gymreel._validation import check_flag, check_number, check_path, check_text, show
 from gymreel._warnings import warn_in_recorder
 from gymreel.config import WriterConfig
 from gymreel.episodes import Episode
@@ -21,6 +21,7 @@ from gymreel.trackers import Tracker
 from gymreel.triggers import capped_cubic
 from gymreel.wrappers._arguments import (
     check_arguments,
+    check_names,
     fit_frame_rate,
     make_video_folder,
     video_metadata,
@@ -85,9 +86,11 @@ class VideoRecording:
         """
         check_arguments(
             env,
-            video_length,
-            suffix,
-            on_error,
+            video_length=video_length,
+            name_prefix=name_prefix,
+            suffix=suffix,
+            on_error=on_error,
+            disable_logger=disable_logger,
             episode_trigger=episode_trigger,
             step_trigger=step_trigger,
             gc_trigger=gc_trigger,
@@ -100,18 +103,22 @@ class VideoRecording:
         self.gc_trigger = gc_trigger
         self.on_error: Literal["warn", "raise"] = on_error
 
-        if not isinstance(wait, bool):
-            raise ConfigError(f"wait={wait!r} must be True or False")
-        self._waits = wait or self.waits_by_default
+        self._waits = check_flag("wait", wait) or self.waits_by_default
         self._has_warned_of_waiting = False
         self.name_prefix = name_prefix
         self.video_length: float = video_length if video_length != 0 else float("inf")
-        self.video_folder = os.path.abspath(video_folder)
+        folder = check_path(
+            video_folder, "video_folder", wanted="the name of a folder", takes_bytes=False
+        )
+        self.video_folder = os.path.abspath(folder)
         self._suffix = suffix
         self._writer_arguments = writer_arguments
         share = None
         if fps is None:
-            fps, share = fit_frame_rate(env.metadata.get("render_fps"), suffix)
+            fps = env.metadata.get("render_fps")
+            if fps is not None:
+                check_number('env.metadata["render_fps"]', fps, is_finite=True)
+            fps, share = fit_frame_rate(fps, suffix)
         self.frames_per_sec = 30 if fps is None else fps
         self._share = share  # Of the frames, which are in the videos; None for all.
         self.recording = False
@@ -139,8 +146,10 @@ class VideoRecording:
         self._has_warned_of_name = False
         self._environment = self._name_environment(env)
 
-        first = video_path(self.video_folder, f"{name_prefix}-episode-0", suffix)
+        argument = f"name_prefix={show(name_prefix)}"
+        first = video_path(self.video_folder, f"{name_prefix}-episode-0", suffix, argument)
         make_video_folder(self.video_folder)
+        check_names(self.video_folder, name_prefix, suffix)
         start_ns = self._run.join(first.parent)
         if warns_of_overwriting:
             warn_of_overwriting(first, start_ns)
@@ -183,8 +192,10 @@ class VideoRecording:
             video_name: The file's name without folder and suffix.
 
         Raises:
+            ConfigError: ``video_name`` is not plain text.
             GymreelError: No video can be written there and ``on_error`` is ``"raise"``.
         """
+        check_text("video_name", video_name)
         if self.recording:
             self.stop_recording()
         if self.on_error == "warn":
@@ -236,13 +247,13 @@ class VideoRecording:
             ConfigError: ``timeout_seconds`` is neither None nor a number from 0.
             GymreelError: A video failed and ``on_error`` is ``"raise"``.
         """
-        timeout: object = timeout_seconds
-        if timeout is not None and not (
-            isinstance(timeout, Real) and not isinstance(timeout, bool) and float(timeout) >= 0
-        ):
-            raise ConfigError(
-                f"timeout_seconds={timeout!r} must be a number of seconds from 0, or None"
-            )
+        if timeout_seconds is not None:
+            seconds = float(check_number("timeout_seconds", timeout_seconds, also=", or None"))
+            if seconds < 0:
+                raise ConfigError(
+                    f"timeout_seconds={show(timeout_seconds)} must be a number of seconds from 0, "
+                    "or None"
+                )
         are_complete = self._unfinished.wait(timeout_seconds)
         self._settle_videos()
         return are_complete

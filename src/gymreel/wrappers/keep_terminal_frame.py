@@ -8,6 +8,7 @@ import gymnasium as gym
 from gymnasium.core import ActType, ObsType
 
 from gymreel.errors import FrameTypeError
+from gymreel.wrappers._arguments import check_env
 from gymreel.wrappers._episode_totals import ends_episode
 
 __all__ = ["TERMINAL_FRAME", "KeepTerminalFrame", "render_or_error"]
@@ -34,6 +35,7 @@ class KeepTerminalFrame(
 
     def __init__(self, env: gym.Env[ObsType, ActType]) -> None:
         """Wrap an environment with a render mode that gives images."""
+        check_env(env)
         gym.utils.RecordConstructorArgs.__init__(self)
         gym.Wrapper.__init__(self, env)
 

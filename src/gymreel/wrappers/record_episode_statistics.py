@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import operator
+import sys
 import time
 from collections import deque
-from typing import Any, SupportsFloat, SupportsIndex
+from typing import Any, SupportsFloat
 
 import gymnasium as gym
 from gymnasium.core import ActType, ObsType
 
-from gymreel.errors import ConfigError, ConfigTypeError, StatsKeyError
+from gymreel._validation import check_text, check_whole_number, show
+from gymreel.errors import ConfigTypeError, StatsKeyError
+from gymreel.wrappers._arguments import check_env
 from gymreel.wrappers._episode_totals import ends_episode
 
-__all__ = ["ConfigTypeError", "RecordEpisodeStatistics", "StatsKeyError", "check_buffer_length"]
+__all__ = ["ConfigTypeError", "RecordEpisodeStatistics", "StatsKeyError", "check_arguments"]
 
 
 class RecordEpisodeStatistics(
@@ -57,11 +59,12 @@ class RecordEpisodeStatistics(
             ConfigTypeError: ``buffer_length`` is neither None nor a whole number.
             ConfigError: ``buffer_length`` is negative.
         """
+        check_env(env)
+        buffer_length = check_arguments(buffer_length, stats_key)
         gym.utils.RecordConstructorArgs.__init__(
             self, buffer_length=buffer_length, stats_key=stats_key
         )
         gym.Wrapper.__init__(self, env)
-        check_buffer_length(buffer_length)
 
         self._stats_key = stats_key
         self.episode_count = 0
@@ -117,9 +120,9 @@ class RecordEpisodeStatistics(
     def _end_episode(self, info: dict[str, Any]) -> None:
         if self._stats_key in info:
             raise StatsKeyError(
-                f"stats_key={self._stats_key!r} is in the environment's info already, with "
-                f"{info[self._stats_key]!r}; choose another stats_key (is the environment wrapped "
-                "in RecordEpisodeStatistics twice?)"
+                f"stats_key={show(self._stats_key)} is in the environment's info already, with "
+                f"{show(info[self._stats_key])}; choose another stats_key (is the environment "
+                "wrapped in RecordEpisodeStatistics twice?)"
             )
         # Six digits: microseconds, as Gymnasium rounds it.
         seconds = round(time.perf_counter() - self.episode_start_time, 6)
@@ -132,22 +135,16 @@ class RecordEpisodeStatistics(
         self.episode_start_time = time.perf_counter()
 
 
-def check_buffer_length(buffer_length: SupportsIndex | None) -> None:
-    """Refuse what no queue can have for its length.
-
-    Args:
-        buffer_length: How many episodes a queue remembers; None for all.
+def check_arguments(buffer_length: int | None, stats_key: str) -> int | None:
+    """Return ``buffer_length`` as an ``int``.
 
     Raises:
-        ConfigTypeError: It is neither None nor a whole number.
-        ConfigError: It is negative.
+        ConfigTypeError: It is neither None nor a whole number, or ``stats_key`` is not text.
+        ConfigError: It is negative, or longer than any queue.
     """
+    check_text("stats_key", stats_key)
     if buffer_length is None:
-        return
-    message = f"buffer_length={buffer_length!r} must be a whole number from 0, or None"
-    try:
-        length = operator.index(buffer_length)
-    except TypeError:
-        raise ConfigTypeError(message) from None
-    if length < 0:
-        raise ConfigError(message)
+        return None
+    return check_whole_number(
+        "buffer_length", buffer_length, at_least=0, at_most=sys.maxsize, also=", or None"
+    )

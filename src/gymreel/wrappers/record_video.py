@@ -18,7 +18,7 @@ from gymreel.episodes import Episode
 from gymreel.errors import FrameTypeError, GymreelError, NotRecordingError
 from gymreel.keep import KeepPolicy
 from gymreel.trackers import Tracker
-from gymreel.wrappers._arguments import keep_functions_uncopied
+from gymreel.wrappers._arguments import check_env, keep_functions_uncopied
 from gymreel.wrappers._episode_recording import EpisodeRecording
 from gymreel.wrappers._episode_totals import add_reward
 
@@ -179,10 +179,12 @@ class RecordVideo(
             "trackers": trackers,
             "report_when": report_when,
         }
-        gym.utils.RecordConstructorArgs.__init__(self, **keep_functions_uncopied(arguments))
+        check_env(env)
         gym.Wrapper.__init__(self, env)
         self.render_history: list[RenderFrame] = []
         self._set_up(env, **arguments)
+        # Last, as it copies them, which may take long or fail where they are wrong.
+        gym.utils.RecordConstructorArgs.__init__(self, **keep_functions_uncopied(arguments))
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import operator
+import itertools
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorEnv
 
+from gymreel._validation import check_flag, check_number, show, to_whole_number
 from gymreel._warnings import warn_in_recorder
 from gymreel.errors import ConfigError
 
@@ -30,20 +31,19 @@ def check_envs(
     Raises:
         ConfigError: They are not such numbers.
     """
+    check_flag("record_first_only", record_first_only)
     if envs is None:
         return (0,) if record_first_only else tuple(range(num_envs))
     if record_first_only:
-        raise ConfigError(f"envs={envs!r} and record_first_only=True both say whom to record")
+        raise ConfigError(f"envs={show(envs)} and record_first_only=True both say whom to record")
     try:
-        given = tuple(envs)
-        chosen = tuple(operator.index(i) for i in given)
-    except TypeError:
-        given = chosen = ()
-    is_valid = all(0 <= i < num_envs for i in chosen) and len(set(chosen)) == len(chosen)
-    is_mask = any(isinstance(i, bool) for i in given)  # Which counts as numbers to Python.
-    if not chosen or not is_valid or is_mask:
+        numbers = [to_whole_number(each) for each in itertools.islice(envs, num_envs + 1)]
+    except Exception:  # It cannot be iterated, or its class raises something of its own.
+        numbers = []
+    chosen = tuple(i for i in numbers if i is not None and 0 <= i < num_envs)
+    if not chosen or len(set(chosen)) != len(numbers):
         raise ConfigError(
-            f"envs={envs!r} must list different environments by their numbers, from 0 to "
+            f"envs={show(envs)} must list different environments by their numbers, from 0 to "
             f"{num_envs - 1}"
         )
     return chosen
@@ -56,14 +56,14 @@ def check_aspect_ratio(ratio: tuple[int, int]) -> float:
         ConfigError: It is no ratio.
     """
     try:
-        width, height = ratio
+        width, height = (check_number("video_aspect_ratio", each) for each in ratio)
         result = float(width / height)
         is_valid = width > 0 and 0 < result < float("inf")
-    except (TypeError, ValueError, ArithmeticError):
+    except Exception:  # As above; ours for what is no number among them.
         is_valid = False
     if not is_valid:
         raise ConfigError(
-            f"video_aspect_ratio={ratio!r} must be a width and a height, such as (16, 9)"
+            f"video_aspect_ratio={show(ratio)} must be a width and a height, such as (16, 9)"
         )
     return result
 

@@ -11,10 +11,11 @@ from gymnasium.core import ActType, ObsType
 from gymnasium.vector import AutoresetMode, VectorEnv
 from numpy.typing import NDArray
 
+from gymreel._validation import show
 from gymreel._warnings import warn_in_recorder
 from gymreel.errors import ConfigError, ConfigTypeError, InfosTypeError, StatsKeyError
 from gymreel.wrappers._vector_wrapper import GenericVectorWrapper
-from gymreel.wrappers.record_episode_statistics import check_buffer_length
+from gymreel.wrappers.record_episode_statistics import check_arguments
 
 __all__ = ["InfosTypeError", "RecordEpisodeStatistics"]
 
@@ -87,11 +88,11 @@ class RecordEpisodeStatistics(GenericVectorWrapper[ObsType, ActType, ObsType, Ac
         """
         if not isinstance(env, VectorEnv):
             raise ConfigTypeError(
-                f"env={env!r} must be a gymnasium.vector.VectorEnv; for a single environment take "
-                "gymreel.wrappers.RecordEpisodeStatistics"
+                f"env={show(env)} must be a gymnasium.vector.VectorEnv; for a single environment "
+                "take gymreel.wrappers.RecordEpisodeStatistics"
             )
         super().__init__(env)
-        check_buffer_length(buffer_length)
+        buffer_length = check_arguments(buffer_length, stats_key)
 
         self._stats_key = stats_key
         self._mask_key = f"_{stats_key}"
@@ -125,8 +126,8 @@ class RecordEpisodeStatistics(GenericVectorWrapper[ObsType, ActType, ObsType, Ac
         observations, rewards, terminations, truncations, infos = self.env.step(actions)
         if not isinstance(infos, dict):
             raise InfosTypeError(
-                f"infos={infos!r} must be a dict to hold the totals; put RecordEpisodeStatistics "
-                "inside of the wrapper that changes infos, not around it"
+                f"infos={show(infos)} must be a dict to hold the totals; put "
+                "RecordEpisodeStatistics inside of the wrapper that changes infos, not around it"
             )
         returns, lengths = self.episode_returns, self.episode_lengths
         np.add(returns, rewards, returns)
@@ -250,7 +251,7 @@ class RecordEpisodeStatistics(GenericVectorWrapper[ObsType, ActType, ObsType, Ac
         """Give the indices where ``reset_mask`` is true; raise what Gymnasium raises."""
         if not isinstance(reset_mask, np.ndarray):
             raise ConfigTypeError(
-                f"options['reset_mask']={reset_mask!r} must be a numpy array of bool"
+                f"options['reset_mask']={show(reset_mask)} must be a numpy array of bool"
             )
         if reset_mask.shape != (self.num_envs,):
             raise ConfigError(
@@ -264,8 +265,8 @@ class RecordEpisodeStatistics(GenericVectorWrapper[ObsType, ActType, ObsType, Ac
         selected = reset_mask.nonzero()[0]
         if not selected.size:
             raise ConfigError(
-                f"options['reset_mask']={reset_mask!r} selects no environment; at least one must "
-                "be true (leave reset_mask out to reset all)"
+                f"options['reset_mask']={show(reset_mask)} selects no environment; at least one "
+                "must be true (leave reset_mask out to reset all)"
             )
         return selected
 
@@ -283,7 +284,7 @@ def _autoreset_mode(wrapper: RecordEpisodeStatistics[Any, Any]) -> AutoresetMode
     mode = metadata["autoreset_mode"]
     if not isinstance(mode, AutoresetMode):
         raise ConfigTypeError(
-            f"env.metadata['autoreset_mode']={mode!r} must be one of gymnasium.vector."
+            f"env.metadata['autoreset_mode']={show(mode)} must be one of gymnasium.vector."
             f"AutoresetMode: {', '.join(each.name for each in AutoresetMode)}"
         )
     return mode

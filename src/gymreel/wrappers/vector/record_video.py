@@ -13,9 +13,10 @@ import numpy as np
 from gymnasium.core import ActType, ObsType
 from gymnasium.vector import AutoresetMode, VectorEnv
 
+from gymreel._validation import check_choice, show
 from gymreel.config import DEFAULT_MAX_PENDING_BYTES
 from gymreel.episodes import Episode
-from gymreel.errors import ConfigError, ConfigTypeError, GymreelError
+from gymreel.errors import ConfigTypeError, GymreelError
 from gymreel.keep import KeepPolicy
 from gymreel.trackers import Tracker
 from gymreel.wrappers._arguments import keep_functions_uncopied
@@ -186,22 +187,13 @@ class RecordVideo(
             "trackers": trackers,
             "report_when": report_when,
         }
-        gym.utils.RecordConstructorArgs.__init__(
-            self,
-            video_aspect_ratio=video_aspect_ratio,
-            record_first_only=record_first_only,
-            layout=layout,
-            envs=envs,
-            **keep_functions_uncopied(arguments),
-        )
         if not isinstance(env, VectorEnv):
             raise ConfigTypeError(
-                f"env={env!r} must be a gymnasium.vector.VectorEnv; for a single environment take "
-                "gymreel.wrappers.RecordVideo"
+                f"env={show(env)} must be a gymnasium.vector.VectorEnv; for a single environment "
+                "take gymreel.wrappers.RecordVideo"
             )
         GenericVectorWrapper.__init__(self, env)
-        if layout not in ("grid", "separate"):
-            raise ConfigError(f"layout={layout!r} must be 'grid' or 'separate'")
+        check_choice("layout", layout, ["grid", "separate"])
         check_render_mode(env)
         self.record_first_only = record_first_only
         self._envs = check_envs(envs, record_first_only, env.num_envs)
@@ -210,6 +202,15 @@ class RecordVideo(
         self.autoreset_mode = autoreset_mode_of(env)
         self.render_history: list[Any] = []  # Always empty, as in Gymnasium: no mode gives lists.
         self._set_up(env, **arguments)
+        # After the checks, as it copies them, which may take long or fail where they are wrong.
+        gym.utils.RecordConstructorArgs.__init__(
+            self,
+            video_aspect_ratio=video_aspect_ratio,
+            record_first_only=record_first_only,
+            layout=layout,
+            envs=envs,
+            **keep_functions_uncopied(arguments),
+        )
         self._terminal: TerminalFrames | None = None
         if self.autoreset_mode is AutoresetMode.SAME_STEP:
             self._terminal = TerminalFrames(env, self._envs)
