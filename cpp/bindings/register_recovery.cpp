@@ -21,8 +21,9 @@ void register_recovery(py::module_& module) {
                                   recovered.frames_per_second, damaged, recovered.damage);
         },
         py::arg("partial"), py::arg("target"), py::arg("muxer"));
-    module.def("remove_leftover", &remove_leftover, py::arg("path"));
-    module.def("is_being_recorded", &is_being_recorded, py::arg("path"));
+    // A file system may take its time, and a lock that somebody looks at for a moment is waited for.
+    module.def("remove_leftover", &remove_leftover, py::arg("path"), py::call_guard<py::gil_scoped_release>());
+    module.def("is_being_recorded", &is_being_recorded, py::arg("path"), py::call_guard<py::gil_scoped_release>());
 }
 
 }  // namespace gymreel

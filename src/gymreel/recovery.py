@@ -115,7 +115,7 @@ def find_interrupted(folder: Path) -> list[Path]:
     return [
         partial
         for partial in partials
-        if _has_bytes(partial) and not _core.is_being_recorded(partial)
+        if _has_bytes(partial) and not _core.is_being_recorded(os.fspath(partial))
     ]
 
 
@@ -155,7 +155,7 @@ class _Recovery:
             target = self._free_name(_target(partial))
             try:
                 num_frames, num_bytes, width, height, fps, damaged, damage = _core.recover_file(
-                    partial, target, _muxer(target)
+                    os.fspath(partial), os.fspath(target), _muxer(target)
                 )
                 break
             except OutputError as error:
@@ -186,7 +186,7 @@ class _Recovery:
     def remove_unfinished(self, partial: Path, complete: dict[Path, list[Path]]) -> None:
         """Remove the complete files that were being made of this: its frames are safe now."""
         for path in complete.pop(_target(partial), ()):
-            _core.remove_leftover(path)
+            _core.remove_leftover(os.fspath(path))
 
     def _free_name(self, target: Path) -> Path:
         number = self._numbers.get(target, 0)
