@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import shutil
 import subprocess
 import sys
@@ -181,3 +182,24 @@ def test_what_is_inside_has_what_gymreel_needs_and_no_more() -> None:
     } | ({"libx264", "libx264rgb"} if has_x264 else set())
     for nothing in ("--disable-network", "--disable-avdevice", "--disable-avfilter"):
         assert nothing in _core.ffmpeg_configuration
+
+
+@pytest.mark.skipif(os.name != "posix", reason="build_ffmpeg.sh is for a POSIX shell")
+def test_sources_that_cannot_be_fetched_can_be_given_and_it_is_said_how(tmp_path: Path) -> None:
+    build = Path(__file__).parents[1] / "tools" / "build_ffmpeg.sh"
+    if not build.exists():
+        pytest.skip("tools/build_ffmpeg.sh is not here")
+    for tool in ("curl", "git"):  # Neither gets anything.
+        (tmp_path / tool).write_text("#!/bin/sh\nexit 1\n")
+        (tmp_path / tool).chmod(0o755)
+    finished = subprocess.run(
+        ["sh", str(build), "--download", str(tmp_path / "sources")],
+        cwd=tmp_path,
+        env=os.environ | {"PATH": f"{tmp_path}:{os.environ['PATH']}"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert finished.returncode == 1
+    assert "FFMPEG_SOURCES=FOLDER" in finished.stderr
+    assert "--sources FOLDER" in finished.stderr

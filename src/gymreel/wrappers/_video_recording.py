@@ -288,7 +288,9 @@ class VideoRecording:
         wanted = video_path(self.video_folder, video_name, self._suffix)
         claim = self._run.claim(wanted, instead_of=instead_of)
         try:
-            name = _name_of(claim.path, self.video_folder, self._suffix)
+            name = video_name  # As it was given: the path has been made shorter, of "//" and "..".
+            if claim.path != wanted:
+                name = _name_of(claim.path, self.video_folder, self._suffix)
             writer = VideoWriter.from_config(
                 claim.path, self._config, video_metadata(name, episode)
             )
