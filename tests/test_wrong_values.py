@@ -161,6 +161,10 @@ TABLE: dict[str, tuple[Callable[[_Targets], Call], dict[str, str]]] = {
         {"frames": "nothing", "num_columns": "count"},
     ),
     "VideoWriter.write_tiles_from": (lambda t: t.write_tiles_from, {"num_columns": "count"}),
+    "VideoWriter.wait_until_complete": (
+        lambda t: t.writer.wait_until_complete,
+        {"timeout_seconds": "timeout"},
+    ),
     "VideoWriter.add_metadata": (lambda t: t.writer.add_metadata, {"metadata": "mapping"}),
     "RecordVideo": (lambda t: t.record, {"env": "nothing", **RECORDER}),
     "RecordVideo.start_recording": (
@@ -437,6 +441,48 @@ def test_every_public_function_and_argument_is_in_the_table(module: str) -> None
                 missing.add(title)
             continue
         missing |= {f"{title}({each})" for each in _parameters(value) - TABLE[title][1].keys()}
+    assert missing == set()
+
+
+METHODS = [
+    ("VideoWriter", VideoWriter),
+    ("RecordVideo", wrappers.RecordVideo),
+    ("vector.RecordVideo", wrappers.vector.RecordVideo),
+]
+UNCHECKED_METHODS = {
+    # Given to the environment as it is.
+    "step",
+    "reset",
+    "close",
+    # Gymnasium's own.
+    "class_name",
+    "get_wrapper_attr",
+    "has_wrapper_attr",
+    "set_wrapper_attr",
+    "wrapper_spec",
+    # For what has been checked before.
+    "from_config",
+}
+
+
+@pytest.mark.parametrize(("title", "owner"), METHODS, ids=[title for title, _ in METHODS])
+def test_every_public_method_and_argument_is_in_the_table(title: str, owner: type) -> None:
+    missing = set()
+    for name, method in inspect.getmembers(owner, callable):
+        if name.startswith("_") or name in UNCHECKED_METHODS:
+            continue
+        known = {
+            argument
+            for entry, (_, arguments) in TABLE.items()
+            if entry.partition(",")[0] in (f"{title}.{name}", f"RecordVideo.{name}")
+            for argument in arguments
+        }
+        left = _parameters(method) - known
+        missing |= {
+            f"{name}({argument})"
+            for argument in left
+            if (f"{title}.{name}", argument) not in UNCHECKED_ARGUMENTS
+        }
     assert missing == set()
 
 

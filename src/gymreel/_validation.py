@@ -27,6 +27,7 @@ __all__ = [
     "check_number",
     "check_path",
     "check_text",
+    "check_timeout",
     "check_whole_number",
     "show",
     "to_whole_number",
@@ -147,6 +148,23 @@ def check_number(
     if isinstance(value, Integral):
         return int(value)
     return value if isinstance(value, Fraction) else number
+
+
+def check_timeout(timeout_seconds: object) -> float | None:
+    """Return ``timeout_seconds`` for waiting; None, which is for ever, also for over 30 years.
+
+    Raises:
+        ConfigTypeError: Neither None nor a real number.
+        ConfigError: Below 0, or NaN.
+    """
+    if timeout_seconds is None:
+        return None
+    seconds = float(check_number("timeout_seconds", timeout_seconds, also=", or None"))
+    if seconds < 0:
+        raise ConfigError(
+            f"timeout_seconds={show(timeout_seconds)} must be a number of seconds from 0, or None"
+        )
+    return seconds if seconds < 1e9 else None
 
 
 def check_flag(name: str, value: object, *, also: str = "") -> bool:

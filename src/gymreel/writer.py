@@ -24,7 +24,7 @@ from gymreel import (
     _core,
     _runs,  # noqa: F401  # Imported first, so that what it does at exit comes last.
 )
-from gymreel._validation import check_mapping, check_path, show
+from gymreel._validation import check_mapping, check_path, check_timeout, show
 from gymreel._warnings import warn
 from gymreel.config import (
     DEFAULT_MAX_PENDING_BYTES,
@@ -315,9 +315,10 @@ class VideoWriter:
             timeout_seconds: How long at most; None for as long as it takes.
 
         Raises:
+            ConfigError: ``timeout_seconds`` is neither None nor a number from 0.
             WriterClosedError: This process was forked while recording.
         """
-        return self._stream.wait(timeout_seconds)
+        return self._stream.wait(check_timeout(timeout_seconds))
 
     def completion(self) -> Callable[[], bool]:
         """Return a function that says whether the file is complete, or as complete as it gets.

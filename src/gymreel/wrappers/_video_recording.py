@@ -11,11 +11,18 @@ from pathlib import Path
 from typing import Any, Literal
 
 from gymreel._runs import RunMember
-from gymreel._validation import check_flag, check_number, check_path, check_text, show
+from gymreel._validation import (
+    check_flag,
+    check_number,
+    check_path,
+    check_text,
+    check_timeout,
+    show,
+)
 from gymreel._warnings import warn_in_recorder
 from gymreel.config import WriterConfig
 from gymreel.episodes import Episode
-from gymreel.errors import ConfigError, GymreelError, NotRecordingError, RecordedFramesError
+from gymreel.errors import GymreelError, NotRecordingError, RecordedFramesError
 from gymreel.keep import KeepPolicy
 from gymreel.trackers import Tracker
 from gymreel.triggers import capped_cubic
@@ -247,14 +254,7 @@ class VideoRecording:
             ConfigError: ``timeout_seconds`` is neither None nor a number from 0.
             GymreelError: A video failed and ``on_error`` is ``"raise"``.
         """
-        if timeout_seconds is not None:
-            seconds = float(check_number("timeout_seconds", timeout_seconds, also=", or None"))
-            if seconds < 0:
-                raise ConfigError(
-                    f"timeout_seconds={show(timeout_seconds)} must be a number of seconds from 0, "
-                    "or None"
-                )
-        are_complete = self._unfinished.wait(timeout_seconds)
+        are_complete = self._unfinished.wait(check_timeout(timeout_seconds))
         self._settle_videos()
         return are_complete
 
