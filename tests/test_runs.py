@@ -438,7 +438,7 @@ class TestRuns:
         def refuse(*_: Any, **__: Any) -> bool:
             raise OSError(22, "no locks")
 
-        monkeypatch.setattr(_runs, "_try_lock", refuse)
+        monkeypatch.setattr(_runs, "try_lock", refuse)
         (tmp_path / FIRST).write_bytes(b"of an earlier run")
         os.utime(tmp_path / FIRST, (1, 1))
         with pytest.warns(GymreelWarning, match="Overwriting existing videos"):

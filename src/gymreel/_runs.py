@@ -19,12 +19,10 @@ from __future__ import annotations
 
 import atexit
 import contextlib
-import errno
 import hashlib
 import importlib
 import os
 import stat
-import struct
 import sys
 import threading
 import time
@@ -32,10 +30,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-try:
-    import fcntl
-except ImportError:  # Windows.
-    fcntl = None  # type: ignore[assignment]
+from gymreel._file_locks import EXCLUSIVE, HAS_LOCKS, NO_LOCKS, NONE, SHARED, try_lock
 
 __all__ = ["MARKER_NAME", "Claim", "RunMember"]
 
@@ -196,7 +191,7 @@ def _take(run: _Run, path: Path) -> bool:
         _release(run, name)
     if run.descriptor is not None:
         try:
-            if not _try_lock(run.descriptor, _EXCLUSIVE, _place_of(name)):
+            if not try_lock(run.descriptor, EXCLUSIVE, _place_of(name)):
                 return False
         except OSError:  # No more locks, say: what is complete is still seen.
             pass
@@ -219,7 +214,7 @@ def _release(run: _Run, name: str) -> None:
 def _unlock(run: _Run, name: str) -> None:
     if run.descriptor is not None:
         with contextlib.suppress(OSError):
-            _try_lock(run.descriptor, _NONE, _place_of(name))
+            try_lock(run.descriptor, NONE, _place_of(name))
 
 
 def _place_of(name: str) -> int:
@@ -260,7 +255,7 @@ def _open_run(folder: Path) -> _Run:
     which = _identify_folder(folder)
     remembered = _starts.get(which) if which is not None else None
     run = None
-    for _ in range(_MAX_ATTEMPTS if fcntl is not None else 0):
+    for _ in range(_MAX_ATTEMPTS if HAS_LOCKS else 0):
         try:
             descriptor = os.open(marker, _OPEN_MARKER, 0o666)
         except (OSError, ValueError):
@@ -270,18 +265,18 @@ def _open_run(folder: Path) -> _Run:
             if not stat.S_ISREG(status.st_mode):
                 break
             key = (status.st_dev, status.st_ino)
-            is_first = _try_lock(descriptor, _EXCLUSIVE, 0)
-            has_joined = is_first or _try_lock(descriptor, _SHARED, 0)
+            is_first = try_lock(descriptor, EXCLUSIVE, 0)
+            has_joined = is_first or try_lock(descriptor, SHARED, 0)
             if has_joined and _identify(marker) == key:
                 if is_first:
                     _touch(descriptor, remembered)
-                    _try_lock(descriptor, _SHARED, 0)
+                    try_lock(descriptor, SHARED, 0)
                 start_ns = os.fstat(descriptor).st_mtime_ns
                 run = _Run(key, start_ns, marker, descriptor)
                 descriptor = -1
                 break
         except OSError as error:
-            if error.errno in _NO_LOCKS:
+            if error.errno in NO_LOCKS:
                 _touch(descriptor, None)
                 remembered = remembered or os.fstat(descriptor).st_mtime_ns
                 _remove_marker(marker)
@@ -325,8 +320,8 @@ def _close_run(run: _Run) -> None:
         return
     with contextlib.suppress(OSError):
         # First, so that of several that leave at once the last one finds itself alone.
-        _try_lock(descriptor, _NONE, 0)
-        is_alone = _try_lock(descriptor, _EXCLUSIVE, 0)
+        try_lock(descriptor, NONE, 0)
+        is_alone = try_lock(descriptor, EXCLUSIVE, 0)
         if is_alone and _identify(run.marker) == run.key:
             _remove_marker(run.marker)
     _close(descriptor)
@@ -335,7 +330,7 @@ def _close_run(run: _Run) -> None:
 def _close(descriptor: int) -> None:
     """Close a marker. A process that another thread is just forking must not keep its locks."""
     with contextlib.suppress(OSError):
-        _try_lock(descriptor, _NONE, 0, num_bytes=0)
+        try_lock(descriptor, NONE, 0, num_bytes=0)
     os.close(descriptor)
 
 
@@ -344,9 +339,6 @@ def _remove_marker(marker: Path) -> None:
         os.unlink(marker)
 
 
-_EXCLUSIVE = getattr(fcntl, "F_WRLCK", 1)
-_SHARED = getattr(fcntl, "F_RDLCK", 0)
-_NONE = getattr(fcntl, "F_UNLCK", 2)
 _OPEN_MARKER = (
     os.O_RDWR
     | os.O_CREAT
@@ -354,34 +346,6 @@ _OPEN_MARKER = (
     | getattr(os, "O_NOFOLLOW", 0)
     | getattr(os, "O_NONBLOCK", 0)  # A pipe of that name keeps nobody waiting.
 )
-
-
-_NO_LOCKS = (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP)
-
-
-def _try_lock(descriptor: int, kind: int, place: int, num_bytes: int = 1) -> bool:
-    """Lock bytes of a file, 0 for all from there, or unlock them. False where another has them.
-
-    Raises:
-        OSError: There are no locks here.
-    """
-    if fcntl is None:
-        raise OSError(errno.ENOSYS, "no file locks")
-    try:
-        if sys.platform == "linux":
-            # A lock of the open file's: the others end when anybody in this process closes the
-            # file, who copies the folder, say.
-            request = struct.pack("hhqqi0q", kind, os.SEEK_SET, place, num_bytes, 0)
-            fcntl.fcntl(descriptor, fcntl.F_OFD_SETLK, request)
-        else:
-            operation = {_EXCLUSIVE: fcntl.LOCK_EX, _SHARED: fcntl.LOCK_SH, _NONE: fcntl.LOCK_UN}
-            waiting = 0 if kind == _NONE else fcntl.LOCK_NB
-            fcntl.lockf(descriptor, operation[kind] | waiting, num_bytes, place)
-    except OSError as error:
-        if error.errno in (errno.EAGAIN, errno.EACCES):
-            return False
-        raise
-    return True
 
 
 def _leave_all() -> None:

@@ -16,7 +16,6 @@ import numpy as np
 
 from gymreel import _core, grid
 from gymreel._frame_conversion import how_to_convert
-from gymreel._runs import RunMember
 from gymreel._validation import check_whole_number, show
 from gymreel.config import DEFAULT_MAX_PENDING_BYTES
 from gymreel.episodes import Episode
@@ -28,15 +27,15 @@ from gymreel.errors import (
     RenderModeError,
 )
 from gymreel.extras import missing_package
+from gymreel.integrations._clip import Clip
 from gymreel.keep import KeepPolicy
 from gymreel.trackers import Tracker
 from gymreel.triggers import check_trigger
-from gymreel.wrappers._arguments import video_path
 from gymreel.wrappers._episode_recording import EpisodeRecording
 from gymreel.wrappers._episode_totals import EpisodeTotals, add_reward
 from gymreel.wrappers.vector._arguments import check_aspect_ratio
 from gymreel.wrappers.vector._step_sums import Indices, StepSums
-from gymreel.writer import Recording, VideoWriter
+from gymreel.writer import VideoWriter
 
 try:
     # Not from the package: that may be half imported when gymreel.patch() brings this in.
@@ -211,7 +210,7 @@ class VecVideoRecorder(EpisodeRecording, VecEnvWrapper):
         if video_aspect_ratio is not None:
             self._aspect_ratio = check_aspect_ratio(video_aspect_ratio)
         self._num_columns = 0
-        self._clip: _Clip | None = None
+        self._clip: Clip | None = None
         self._replaced: Path | None = None  # The file of a clip that gives way to the next.
         self._sums = StepSums(venv.num_envs)
         self._indices = np.zeros(venv.num_envs, int)
@@ -363,7 +362,7 @@ class VecVideoRecorder(EpisodeRecording, VecEnvWrapper):
         if self.recording:
             writer = self._recorded_frames.writer
             assert writer is not None
-            self._clip = _Clip(self.name_prefix, self.step_id, int(self.video_length), writer.path)
+            self._clip = Clip(self.name_prefix, self.step_id, int(self.video_length), writer.path)
             self._take_name_of_clip()
             rename = functools.partial(self._clip.rename, self._run, self.video_folder)
             self._unfinished.rename(writer, rename)
@@ -442,32 +441,6 @@ class VecVideoRecorder(EpisodeRecording, VecEnvWrapper):
         first = next(iter(getattr(base, "envs", ())), None)
         spec = getattr(first, "spec", None)
         return str(spec.id if spec is not None else type(base).__name__)
-
-
-class _Clip:
-    """The latest clip: at which step it begins, and where it is."""
-
-    def __init__(self, prefix: str, begin: int, length: int, path: Path) -> None:
-        self._prefix = prefix
-        self.begin = begin
-        self._length = length
-        self.path = path
-
-    def rename(self, run: RunMember, folder: str, recording: Recording) -> Path:
-        """Name a complete clip after the steps that it holds, where it was to hold more."""
-        if recording.num_frames > self._length:
-            return self.path
-        end = self.begin + recording.num_frames - 1
-        name = f"{self._prefix}-step-{self.begin}-to-step-{end}"
-        claim = run.claim(video_path(folder, name, self.path.suffix))
-        try:
-            os.replace(self.path, claim.path)
-            self.path = claim.path
-        except OSError:  # It keeps the name that it has.
-            pass
-        finally:
-            claim.release()
-        return self.path
 
 
 def _innermost(venv: VecEnv) -> VecEnv:
