@@ -136,7 +136,7 @@ def test_a_frame_that_is_left_out_may_be_painted_over(tmp_path: Path) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:The environment shows:gymreel.GymreelWarning")
-@pytest.mark.parametrize("frame", [None, np.zeros((8, 8, 3), np.uint8), np.zeros((48, 64, 3))])
+@pytest.mark.parametrize("frame", [None, np.zeros((8, 8, 3), np.uint8), np.full((48, 64, 3), 0.5)])
 def test_a_bad_frame_is_refused_where_it_comes(tmp_path: Path, frame: Any) -> None:
     """Also one that would be left out: frame 1 is."""
     env = RecordVideo(NumberedEnv(9, render_fps=125, frames={1: frame}), tmp_path, suffix=".gif")
