@@ -278,7 +278,7 @@ def test_the_log_has_the_permissions_of_other_files(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("folder", [None, 3, "", "a\0b"])
 def test_a_bad_folder_is_named(folder: Any) -> None:
-    with pytest.raises(ConfigError, match="path="):
+    with pytest.raises(ConfigError, match="folder="):
         gymreel.read_episodes(folder)
 
 
