@@ -26,7 +26,7 @@ InputContextPtr open_input(AVIOContext* io, const std::string& muxer) {
     check(avformat_open_input(&context, "", av_find_input_format(demuxer_name(muxer)), nullptr),
           "read the partial file", ErrorKind::output);
     InputContextPtr input(context);
-    if (context->nb_streams == 0) throw Error(ErrorKind::output, "read the partial file", "it holds no video");
+    if (context->nb_streams != 1) throw Error(ErrorKind::output, "read the partial file", "it does not hold one video");
     return input;
 }
 
