@@ -137,7 +137,7 @@ def test_a_full_disk_is_told_by_write_and_what_fitted_can_be_read(
     told, kept = finished.stdout.splitlines()
     number, operation = told.split(";")
     assert int(number) == errno.EFBIG
-    assert operation == "write a packet"
+    assert operation == "write a fragment"
     partial, num_bytes = kept.split(";")
     assert Path(partial).stat().st_size == int(num_bytes) <= 150_000
     assert not path.exists()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +53,16 @@ def test_a_recording_says_that_the_file_is_anothers(tmp_path: Path) -> None:
     assert superseded.path == path
     assert numbers_in(path) == list(range(100, 105))
 
+    # The other way round its file was there, and was replaced.
+    older, newer = VideoWriter(path), VideoWriter(path)
+    _write(older, 0, 30)
+    _write(newer, 100, 5)
+    assert not older.close().is_superseded
+    assert not newer.close().is_superseded
+    recording = older.poll()
+    assert recording is not None
+    assert recording.is_superseded
+
 
 def test_one_that_began_later_and_got_no_frame_takes_nothing_away(tmp_path: Path) -> None:
     path = tmp_path / "video.mp4"
@@ -73,6 +85,27 @@ def test_the_next_one_of_the_name_comes_after_all_before(tmp_path: Path) -> None
     with VideoWriter(path) as alone:
         _write(alone, 50, 2)
     assert numbers_in(path) == [50, 51]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no permission bits")
+@pytest.mark.parametrize("mode", [0o600, 0o640, 0o664, 0o444])
+def test_the_file_has_the_permissions_of_the_one_that_it_replaces(
+    tmp_path: Path, mode: int
+) -> None:
+    path = tmp_path / "video.mp4"
+    path.write_bytes(b"private")
+    path.chmod(mode)
+    writer = VideoWriter(path)
+    _write(writer, 0, 30)
+    deadline = time.monotonic() + 60
+    while writer.stats.num_encoded < 30:
+        assert time.monotonic() < deadline
+        time.sleep(0.001)
+    partial = tmp_path / ".video.mp4.partial"
+    assert partial.stat().st_mode & 0o777 == mode | 0o600
+    writer.close()
+    assert path.stat().st_mode & 0o777 == mode
+    assert numbers_in(path) == list(range(30))
 
 
 @needs_x264

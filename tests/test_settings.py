@@ -100,6 +100,20 @@ def test_workers_take_no_signals_from_the_program_but_their_own_crashes(tmp_path
     assert _run(code).stdout.strip() == str([program, workers])
 
 
+def test_settings_are_told_as_they_were_set() -> None:
+    assert gymreel.get_priority() == "background"
+    gymreel.set_priority("normal")
+    assert gymreel.get_priority() == "normal"
+    gymreel.set_max_pending_bytes(12345)
+    assert gymreel.get_max_pending_bytes() == 12345
+
+
+def test_the_default_budget_is_half_a_gigabyte_or_a_quarter_of_what_the_group_may_use() -> None:
+    code = "import gymreel; print(gymreel.get_max_pending_bytes())"
+    assert 0 < int(_run(code).stdout) <= 512 * 2**20
+    assert _run(code, GYMREEL_MAX_PENDING_BYTES="777").stdout.strip() == "777"
+
+
 def test_many_writers_stay_within_the_memory_of_the_process(tmp_path: Path) -> None:
     gymreel.set_max_pending_bytes(1)  # One frame under way for each, and no more.
     writers = [gymreel.VideoWriter(tmp_path / f"{i}.mp4") for i in range(6)]

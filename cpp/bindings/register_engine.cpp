@@ -19,9 +19,11 @@ void register_engine(py::module_& module) {
             Engine::instance().set_priority(background ? ThreadPriority::background : ThreadPriority::normal);
         },
         py::arg("background"));
+    module.def("has_background_priority", [] { return Engine::instance().priority() == ThreadPriority::background; });
     module.def(
         "set_max_pending_bytes", [](std::size_t num_bytes) { Engine::instance().set_max_pending_bytes(num_bytes); },
         py::arg("num_bytes"));
+    module.def("get_max_pending_bytes", [] { return Engine::instance().max_pending_bytes(); });
 }
 
 }  // namespace gymreel

@@ -3,58 +3,9 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
-#include <exception>
-#include <filesystem>
-#include <fstream>
-#include <limits>
-#include <string>
 #include <thread>
 
 namespace gymreel {
-namespace {
-
-#ifdef __linux__
-
-constexpr double unlimited = std::numeric_limits<double>::infinity();
-
-/// The quota in CPUs that a version 2 group sets in "cpu.max" ("max 100000" or "150000 100000").
-double read_quota(const std::filesystem::path& group) {
-    std::ifstream file(group / "cpu.max");
-    std::string quota;
-    double period = 0;
-    if (!(file >> quota >> period) || quota == "max" || period <= 0) return unlimited;
-    return std::stod(quota) / period;
-}
-
-/// The quota of a version 1 hierarchy, as containers see their own.
-double read_quota_version_1() {
-    const std::filesystem::path group = "/sys/fs/cgroup/cpu";
-    std::ifstream quota_file(group / "cpu.cfs_quota_us");
-    std::ifstream period_file(group / "cpu.cfs_period_us");
-    double quota = 0;
-    double period = 0;
-    if (!(quota_file >> quota) || !(period_file >> period) || quota <= 0 || period <= 0) return unlimited;
-    return quota / period;
-}
-
-/// The tightest quota of this process's group and the groups around it.
-double read_group_quota() {
-    const std::filesystem::path root = "/sys/fs/cgroup";
-    double quota = std::min(read_quota(root), read_quota_version_1());
-    std::ifstream groups("/proc/self/cgroup");
-    for (std::string line; std::getline(groups, line);) {
-        if (line.rfind("0::/", 0) != 0) continue;
-        for (auto group = root / line.substr(4); group != root && group.has_relative_path();
-             group = group.parent_path()) {
-            quota = std::min(quota, read_quota(group));
-        }
-    }
-    return quota;
-}
-
-#endif
-
-}  // namespace
 
 CpuAffinity CpuAffinity::of_current_thread() noexcept {
     CpuAffinity affinity;
@@ -77,17 +28,9 @@ int CpuAffinity::count() const noexcept {
     return std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
 }
 
-int count_usable_cpus(const CpuAffinity& affinity) noexcept {
-    try {
-#ifdef __linux__
-        const double quota = std::ceil(read_group_quota());
-        return quota < affinity.count() ? std::max(1, static_cast<int>(quota)) : affinity.count();
-#else
-        return affinity.count();
-#endif
-    } catch (const std::exception&) {  // A file that holds what nobody expects.
-        return 1;
-    }
+int count_usable_cpus(const CpuAffinity& affinity, const ControlGroups& groups) noexcept {
+    const double quota = std::ceil(groups.cpu_quota());
+    return quota < affinity.count() ? std::max(1, static_cast<int>(quota)) : affinity.count();
 }
 
 int choose_encoder_threads(int width, int height, int num_threads, int num_encoders) noexcept {

@@ -1,5 +1,7 @@
 #pragma once
 
+#include "control_group.hpp"
+
 #ifdef __linux__
 #include <sched.h>
 #endif
@@ -28,7 +30,7 @@ private:
 
 /// How many CPUs this process may really use, at least 1: those of `affinity`, and no more than the quota of its control
 /// group. Reads files; the caller remembers the answer.
-int count_usable_cpus(const CpuAffinity& affinity) noexcept;
+int count_usable_cpus(const CpuAffinity& affinity, const ControlGroups& groups = ControlGroups()) noexcept;
 
 /// How many threads an encoder should get for frames of this size when `num_threads` are shared by `num_encoders`.
 /// Small frames are not worth sharing out, and an encoder left to itself counts the machine's CPUs.

@@ -1,6 +1,7 @@
 #include "engine.hpp"
 
 #include "cpus.hpp"
+#include "signals_blocked.hpp"
 #include "tiles.hpp"
 
 #include <algorithm>
@@ -10,11 +11,6 @@
 #include <exception>
 #include <new>
 #include <utility>
-
-#ifndef _WIN32
-#include <pthread.h>
-#include <csignal>
-#endif
 
 namespace gymreel {
 namespace {
@@ -31,25 +27,8 @@ constexpr std::size_t large_frame_bytes = std::size_t{256} << 10;
 constexpr std::chrono::milliseconds look_interval{2};
 constexpr std::chrono::milliseconds watch_time{200};
 
-/// While it lives, threads that start inherit a mask without signals: those are for the program's own threads. A crash is
-/// not: whoever handles those (faulthandler) is to hear of one in a worker too.
-class SignalsBlocked {
-public:
-#ifndef _WIN32
-    SignalsBlocked() {
-        sigset_t blocked;
-        sigfillset(&blocked);
-        for (const int crash : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS, SIGABRT}) sigdelset(&blocked, crash);
-        pthread_sigmask(SIG_SETMASK, &blocked, &before_);
-    }
-    ~SignalsBlocked() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
-    SignalsBlocked(const SignalsBlocked&) = delete;
-    SignalsBlocked& operator=(const SignalsBlocked&) = delete;
-
-private:
-    sigset_t before_{};
-#endif
-};
+// While streams rest, an idle worker looks at least that often: it may be busy with another stream who put one there.
+constexpr std::chrono::milliseconds rest_interval{250};
 
 }  // namespace
 
@@ -153,6 +132,7 @@ void Engine::stop_workers() {
     }
     work_to_do_.notify_all();
     for (std::thread& worker : workers) worker.join();
+    completers_.stop();  // Which have their last streams from the workers.
     std::unique_lock lock(mutex_);
     is_stopping_ = false;
     serve_line(lock);  // Something may have come when the last worker had left.
@@ -186,17 +166,21 @@ void Engine::set_max_pending_bytes(std::size_t num_bytes) {
     budget_.set_limit(num_bytes);
 }
 
+std::size_t Engine::max_pending_bytes() { return budget_.limit(); }
+
 void Engine::replace_workers(std::unique_lock<std::mutex>& lock) {
     ++epoch_;
     // They leave after their slice, and nobody needs to know when.
     for (std::thread& worker : workers_) worker.detach();
     workers_.clear();
+    completers_.replace_threads();
     work_to_do_.notify_all();
     serve_line(lock);
 }
 
 void Engine::schedule(const std::shared_ptr<Stream>& stream, bool at_once) {
     std::unique_lock lock(mutex_);
+    resting_.remove(*stream);
     line_.push_back(stream);
     if (has_watcher_ && !at_once) return;
     serve_line(lock);
@@ -211,10 +195,12 @@ void Engine::serve_line(std::unique_lock<std::mutex>& lock) noexcept {
 }
 
 bool Engine::provide_worker() noexcept {
-    if (is_stopping_ || line_.empty()) return true;  // Workers that are told to stop empty the line first.
-    if (num_idle_ > 0) work_to_do_.notify_one();
-    // Those who are idle may have been woken for the streams before this one.
-    if (num_idle_ < line_.size() && static_cast<int>(workers_.size()) < thread_limit()) {
+    if (is_stopping_) return true;  // Workers that are told to stop empty the line first.
+    if (line_.empty() && resting_.empty()) return true;
+    if (num_idle_ > 0 && !line_.empty()) work_to_do_.notify_one();
+    // Those who are idle may have been woken for the streams before this one. For streams that rest one is enough.
+    const int num_wanted = std::max(line_.size(), workers_.empty() ? 1 : 0);
+    if (num_idle_ < num_wanted && static_cast<int>(workers_.size()) < thread_limit()) {
         [[maybe_unused]] const SignalsBlocked no_signals;
         try {
             workers_.emplace_back([this, epoch = epoch_] { work(epoch); });
@@ -235,28 +221,67 @@ void Engine::work(unsigned epoch) noexcept {
         lock.unlock();
         const Stream::Left left = stream->run_slice(context);
         lock.lock();
-        // One that only has to be completed goes on at once: a file that is there soon, and an encoder less that is open.
-        // Its work is finite, so the others have their turns.
-        if (left == Stream::Left::last) line_.push_front(std::move(stream));
-        if (left == Stream::Left::some) line_.push_back(std::move(stream));
-        // This may be the stream's last owner, and freeing a stream is nothing to do under the lock.
-        lock.unlock();
-        stream.reset();
-        lock.lock();
+        put_back(std::move(stream), left, lock);
     }
     serve_line(lock);  // A wake-up that was meant for the line may have ended here.
 }
 
+/// To where the stream goes after a slice. Releases the lock meanwhile.
+void Engine::put_back(std::shared_ptr<Stream> stream, Stream::Left left, std::unique_lock<std::mutex>& lock) noexcept {
+    switch (left) {
+        case Stream::Left::some: line_.push_back(std::move(stream)); break;
+        // One that gets no more frames goes on at once: a file that is there soon, and an encoder less that is open. Its
+        // work is finite, so the others have their turns.
+        case Stream::Left::last: line_.push_front(std::move(stream)); break;
+        case Stream::Left::nothing:
+            if (const auto due = stream->rests_until()) resting_.add(std::move(stream), *due);
+            break;
+        case Stream::Left::completion: {
+            const Completers::Settings settings{thread_limit(), settings_.priority, affinity_};
+            lock.unlock();
+            if (!completers_.hand_over(stream, settings)) stream->complete();
+            lock.lock();
+            break;
+        }
+    }
+    if (stream == nullptr) return;
+    // This may be the stream's last owner, and freeing a stream is nothing to do under the lock.
+    lock.unlock();
+    stream.reset();
+    lock.lock();
+}
+
+void Engine::line_up_due_streams() noexcept {
+    if (resting_.empty()) return;
+    const auto now = std::chrono::steady_clock::now();
+    while (!resting_.empty() && resting_.first_due() <= now) {
+        std::shared_ptr<Stream> stream = resting_.pop_first();
+        // Else a frame has come this moment, and who brought it is about to put the stream into the line.
+        if (stream->end_rest()) line_.push_back(std::move(stream));
+    }
+}
+
 bool Engine::wait_for_work(std::unique_lock<std::mutex>& lock, unsigned epoch) {
-    const auto is_awaited = [&] { return !line_.empty() || is_over(epoch); };
+    using Clock = std::chrono::steady_clock;
+    const auto is_awaited = [&] {
+        line_up_due_streams();
+        return !line_.empty() || is_over(epoch);
+    };
     ++num_idle_;
     if (!has_watcher_) {
         has_watcher_ = true;
-        const auto end = std::chrono::steady_clock::now() + watch_time;
-        while (!is_awaited() && std::chrono::steady_clock::now() < end) work_to_do_.wait_for(lock, look_interval);
+        const auto end = Clock::now() + watch_time;
+        while (!is_awaited() && Clock::now() < end) work_to_do_.wait_for(lock, look_interval);
         has_watcher_ = false;
     }
-    work_to_do_.wait(lock, is_awaited);
+    while (!is_awaited()) {
+        if (resting_.empty() && num_encoders_ == 0) {
+            work_to_do_.wait(lock);
+        } else {
+            const auto latest = Clock::now() + rest_interval;
+            work_to_do_.wait_until(lock, resting_.empty() ? latest : std::min(latest, resting_.first_due()));
+        }
+    }
     --num_idle_;
     // When stopping, the line is worked off first; workers of an earlier epoch leave it to their successors.
     return epoch == epoch_ && !line_.empty();

@@ -1,8 +1,11 @@
 #pragma once
 
+#include "completers.hpp"
 #include "cpus.hpp"
 #include "memory_budget.hpp"
+#include "resting_streams.hpp"
 #include "stream.hpp"
+#include "stream_line.hpp"
 #include "thread_priority.hpp"
 
 #include <atomic>
@@ -17,7 +20,10 @@ namespace gymreel {
 
 /// One pool of worker threads for the whole process. Streams that have something to do wait in line; a worker takes the
 /// first, works on it for a slice of time and puts it back at the end, so each stream's frames stay in order and no
-/// stream's frames starve another's. Completing a file is one slice, however long it takes.
+/// stream's frames starve another's. Completing a file mostly waits for the disk: other threads, the completers, do it.
+///
+/// Between two frames a stream rests until the time at which a kill would cost too much of it. The workers that have
+/// nothing else to do wait until the first of these times, and then work on that stream as if a frame had come.
 ///
 /// Waking a thread is a system call that costs the writing thread more than everything else a write does. So while
 /// small frames keep coming, one idle worker, the watcher, looks at the line every few milliseconds by itself, and
@@ -69,12 +75,13 @@ public:
 
     /// Memory for the waiting frames of all streams together.
     void set_max_pending_bytes(std::size_t num_bytes);
+    std::size_t max_pending_bytes();
 
 private:
     struct Settings {
         int num_threads = 0;
         ThreadPriority priority = ThreadPriority::background;
-        std::size_t max_pending_bytes = std::size_t{512} << 20;
+        std::size_t max_pending_bytes = default_pending_bytes();
     };
 
     explicit Engine(Settings settings);
@@ -86,15 +93,19 @@ private:
     void replace_workers(std::unique_lock<std::mutex>& lock);
     void work(unsigned epoch) noexcept;
     bool wait_for_work(std::unique_lock<std::mutex>& lock, unsigned epoch);
+    void line_up_due_streams() noexcept;
+    void put_back(std::shared_ptr<Stream> stream, Stream::Left left, std::unique_lock<std::mutex>& lock) noexcept;
     bool is_over(unsigned epoch) const noexcept { return is_stopping_ || epoch != epoch_; }
     int thread_limit() const noexcept { return settings_.num_threads > 0 ? settings_.num_threads : usable_cpus_; }
 
     std::mutex mutex_;
     std::condition_variable work_to_do_;
     StreamLine line_;
+    RestingStreams resting_;  // None of them stands in the line.
     std::vector<std::weak_ptr<Stream>> streams_;
     std::atomic<int> num_encoders_{0};
     std::list<std::thread> workers_;
+    Completers completers_;
     int num_idle_ = 0;
     bool has_watcher_ = false;
     bool is_stopping_ = false;

@@ -1,11 +1,23 @@
 #pragma once
 
+#include "control_group.hpp"
+
+#include <algorithm>
 #include <chrono>
 #include <condition_variable>
 #include <cstddef>
+#include <cstdint>
 #include <mutex>
 
 namespace gymreel {
+
+/// What the waiting frames of all streams together may take unless the user says otherwise: 512 MiB, and no more than a
+/// quarter of what the control groups leave to this process. The rest is for the program, its encoders and its frames.
+inline std::size_t default_pending_bytes(const ControlGroups& groups = ControlGroups()) noexcept {
+    constexpr std::uint64_t most = std::uint64_t{512} << 20;
+    constexpr std::uint64_t share = 4;
+    return static_cast<std::size_t>(std::min(most, groups.memory_limit() / share));
+}
 
 /// The memory that waiting frames of all streams together may take.
 ///
@@ -18,6 +30,11 @@ public:
         const std::lock_guard lock(mutex_);
         limit_ = limit;
         changed_.notify_all();
+    }
+
+    std::size_t limit() noexcept {
+        const std::lock_guard lock(mutex_);
+        return limit_;
     }
 
     /// Takes `num_bytes` if they fit. With `at_any_rate` they need not: each stream may always have one frame under

@@ -64,7 +64,7 @@ void Muxer::write(AVPacket& packet) {
     is_broken_ = true;  // Until all has succeeded.
     packet.stream_index = 0;
     av_packet_rescale_ts(&packet, time_base_, context_->streams[0]->time_base);
-    if (ends_fragment(packet)) end_fragment();
+    if (ends_fragment(packet)) write_fragment();
     if (has_fragments_ && fragment_start_ == AV_NOPTS_VALUE) fragment_start_ = packet.dts;
     check(av_write_frame(context_.get(), &packet), "write a packet", ErrorKind::output);
     check_io("write a packet");
@@ -80,15 +80,15 @@ bool Muxer::ends_fragment(const AVPacket& next) const noexcept {
            av_compare_ts(next.dts - fragment_start_, context_->streams[0]->time_base, 1, longest) >= 0;
 }
 
-void Muxer::flush() {
+void Muxer::end_fragment() {
     check_whole();
     is_broken_ = true;
-    end_fragment();
+    write_fragment();
     is_broken_ = false;
 }
 
 void Muxer::finish() {
-    if (has_fragments_) return flush();
+    if (has_fragments_) return end_fragment();
     check_whole();
     check(av_write_trailer(context_.get()), "write the trailer", ErrorKind::output);
     avio_flush(context_->pb);
@@ -96,7 +96,7 @@ void Muxer::finish() {
     write_mark();
 }
 
-void Muxer::end_fragment() {
+void Muxer::write_fragment() {
     if (fragment_start_ == AV_NOPTS_VALUE) return;
     fragment_start_ = AV_NOPTS_VALUE;
     check(av_write_frame(context_.get(), nullptr), "write a fragment", ErrorKind::output);

@@ -4,6 +4,7 @@
 #include "ffmpeg_ptr.hpp"
 #include "integrity_mark.hpp"
 #include "output.hpp"
+#include "packet_writer.hpp"
 
 #include <memory>
 #include <optional>
@@ -30,14 +31,13 @@ struct MuxerConfig {
 /// Errors: Error (output); after one every call fails, for nothing may follow on a packet that is missing. Destroying it
 /// without finish() leaves what was written as it is.
 ///
-/// While it grows, a fragment or cluster ends before a key frame, and when it lasts for a quarter of a second.
-class Muxer {
+/// While it grows, a fragment or cluster ends before a key frame, when it lasts for a quarter of a second, and where
+/// end_fragment() is called.
+class Muxer final : public PacketWriter {
 public:
     /// Writes the header. `stream` says what the packets are; their times are in units of `time_base`.
     Muxer(Output& output, const MuxerConfig& config, const AVCodecParameters& stream, AVRational time_base,
           AVRational frame_rate);
-    Muxer(const Muxer&) = delete;
-    Muxer& operator=(const Muxer&) = delete;
 
     /// True for mp4 and mov: one format, an index apart from the frames.
     static bool is_mp4(const std::string& muxer) noexcept { return muxer == "mp4" || muxer == "mov"; }
@@ -45,19 +45,15 @@ public:
     /// True where codec parameters belong into the header of this container.
     static bool wants_global_header(const std::string& muxer);
 
-    /// Rescales the packet's times; the reference stays the caller's.
-    void write(AVPacket& packet);
+    void write(AVPacket& packet) override;
+    void end_fragment() override;
 
-    /// Ends the fragment or cluster, so that every packet so far reaches the output. GIF has none: it holds its last
-    /// picture back until it is known how long that is shown.
-    void flush();
-
-    /// Writes what is left, and the trailer, once. What grows in fragments gets none: it is complete as it is.
-    void finish();
+    /// Writes what is left, and the trailer. What grows in fragments gets none: it is complete as it is.
+    void finish() override;
 
 private:
     bool ends_fragment(const AVPacket& next) const noexcept;
-    void end_fragment();
+    void write_fragment();
     void check_whole() const;
     void write_mark();
     void check_io(const char* operation) const;

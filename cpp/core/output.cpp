@@ -52,6 +52,7 @@ int rename_to_new(const std::filesystem::path& from, const std::filesystem::path
     return _wrename(from.c_str(), to.c_str()) < 0 ? errno : 0;
 }
 int sync_folder(const std::filesystem::path&) { return 0; }
+void adopt_mode(int, const std::filesystem::path&, unsigned) {}
 std::int64_t size_of(int descriptor) { return _filelengthi64(descriptor); }
 int close_file(int descriptor) { return _close(descriptor); }
 int sync_file(int descriptor) { return _commit(descriptor); }
@@ -127,6 +128,15 @@ int sync_folder(const std::filesystem::path& folder) {
     return error;
 }
 
+/// Lets the file be read and written by whom `target`, which it is to replace, can be, and by `others` beside.
+void adopt_mode(int descriptor, const std::filesystem::path& target, mode_t others) {
+    struct stat status{};
+    if (::lstat(target.c_str(), &status) < 0 || !S_ISREG(status.st_mode)) return;
+    constexpr mode_t permissions = 0777;
+    // Where the file system has no modes there is nothing to adopt.
+    [[maybe_unused]] const int result = ::fchmod(descriptor, (status.st_mode & permissions) | others);
+}
+
 std::int64_t size_of(int descriptor) {
     struct stat status{};
     return ::fstat(descriptor, &status) < 0 ? 0 : status.st_size;
@@ -181,7 +191,11 @@ std::unique_ptr<FileOutput> FileOutput::create_beside(const std::filesystem::pat
         name += suffix;
         if (attempt > 1) name += "-" + std::to_string(attempt);
         try {
-            return std::make_unique<FileOutput>(target.parent_path() / name, Open::create);
+            auto output = std::make_unique<FileOutput>(target.parent_path() / name, Open::create);
+            // From the beginning: whoever may not read the target may not read the partial file either. Its owner may.
+            constexpr unsigned owner = 0600;
+            adopt_mode(output->descriptor_, target, owner);
+            return output;
         } catch (const Error& error) {
             if (error.info().code != EEXIST || attempt == max_attempts) throw;
         }
@@ -220,6 +234,7 @@ void FileOutput::publish(const std::filesystem::path& target, Existing existing)
     std::filesystem::path new_path = target;  // Before anything is done: it may fail.
     std::error_code error;
     if (existing == Existing::replace) {
+        adopt_mode(descriptor_, target, 0);
         std::filesystem::rename(path_, target, error);
     } else {
         error.assign(rename_to_new(path_, target), std::generic_category());

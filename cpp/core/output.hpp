@@ -85,7 +85,7 @@ public:
     /// Waits until the bytes are on the disk. Errors: Error (output): some file systems report a failed write only here.
     void sync() override;
 
-    /// Gives the file the name `target`.
+    /// Gives the file the name `target`, and the permissions of a file that it replaces.
     ///
     /// Errors: Error (output), the file then has its old name. EEXIST where a file of that name is to be kept.
     void publish(const std::filesystem::path& target, Existing existing) override;

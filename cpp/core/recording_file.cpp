@@ -1,28 +1,62 @@
 #include "recording_file.hpp"
 
 #include "av_error.hpp"
+#include "gif_appender.hpp"
 #include "partial_scan.hpp"
 #include "piece_view.hpp"
 #include "remux.hpp"
 
+#include <algorithm>
+#include <cstdint>
 #include <new>
 #include <optional>
 #include <string>
 
 namespace gymreel {
+namespace {
+
+/// A fragment that has not ended is lost when the process is killed, so fragments are short: of a quarter of a second.
+int frames_in_fragment(AVRational frame_rate) {
+    return std::max(1, static_cast<int>(frame_rate.num / (std::int64_t{4} * frame_rate.den)));
+}
+
+}  // namespace
 
 RecordingFile::RecordingFile(FileConfig config, const AVCodecContext& encoder)
-    : config_(std::move(config)), parameters_(avcodec_parameters_alloc()), output_(create_output(".partial")) {
+    : config_(std::move(config)),
+      parameters_(avcodec_parameters_alloc()),
+      output_(create_output(".partial")),
+      most_in_fragment_(frames_in_fragment(encoder.framerate)) {
     try {
         if (!parameters_) throw std::bad_alloc();
         check(avcodec_parameters_from_context(parameters_.get(), &encoder), "describe the stream", ErrorKind::output);
-        MuxerConfig container = growing_container(config_.muxer, config_.metadata, encoder.framerate);
-        container.has_marks = !config_.path.empty();  // What is in memory outlives no process.
-        muxer_ = std::make_unique<Muxer>(*output_, container, *parameters_, encoder.time_base, encoder.framerate);
+        const bool has_marks = !config_.path.empty();  // What is in memory outlives no process.
+        if (config_.muxer == "gif") {
+            growing_ = std::make_unique<GifAppender>(*output_, encoder.time_base, has_marks);
+        } else {
+            MuxerConfig container = growing_container(config_.muxer, config_.metadata);
+            container.has_marks = has_marks;
+            growing_ = std::make_unique<Muxer>(*output_, container, *parameters_, encoder.time_base, encoder.framerate);
+        }
     } catch (...) {
         output_->discard();  // It holds no frame.
         throw;
     }
+}
+
+bool RecordingFile::write(AVPacket& packet) {
+    growing_->write(packet);
+    ++num_packets_;
+    ++num_in_fragment_;
+    const bool is_full = num_in_fragment_ >= most_in_fragment_ || num_packets_ == 1;
+    if (is_full) end_fragment();
+    return is_full;
+}
+
+void RecordingFile::end_fragment() {
+    if (num_in_fragment_ == 0) return;
+    num_in_fragment_ = 0;
+    growing_->end_fragment();
 }
 
 std::unique_ptr<Output> RecordingFile::create_output(const char* suffix) const {
@@ -32,12 +66,12 @@ std::unique_ptr<Output> RecordingFile::create_output(const char* suffix) const {
 
 void RecordingFile::finish(const Metadata& metadata, const TargetClaim& claim) {
     if (num_packets_ == 0) {
-        muxer_.reset();
+        growing_.reset();
         output_->discard();
         return;
     }
-    muxer_->finish();
-    muxer_.reset();
+    growing_->finish();
+    growing_.reset();
     config_.metadata.insert(config_.metadata.end(), metadata.begin(), metadata.end());
     std::unique_ptr<Output> complete = create_output(".complete");
     try {
@@ -61,13 +95,13 @@ void RecordingFile::finish(const Metadata& metadata, const TargetClaim& claim) {
         complete->discard();
         throw;
     }
-    output_->discard();
-    output_ = std::move(complete);
+    const std::unique_ptr<Output> partial = std::exchange(output_, std::move(complete));
     if (is_superseded_) {
         output_->discard();
     } else {
-        output_->settle();
+        output_->settle();  // Before the partial file goes: it is what a power failure would leave otherwise.
     }
+    partial->discard();
 }
 
 std::vector<std::uint8_t> RecordingFile::take_bytes() noexcept {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "muxer.hpp"
+#include "output.hpp"
 #include "target_claim.hpp"
 
 #include <filesystem>
@@ -29,11 +30,12 @@ class RecordingFile {
 public:
     RecordingFile(FileConfig config, const AVCodecContext& encoder);
 
-    /// Rescales the packet's times; the reference stays the caller's.
-    void write(AVPacket& packet) {
-        muxer_->write(packet);
-        ++num_packets_;
-    }
+    /// Rescales the packet's times; the reference stays the caller's. Fragments end by themselves, the first one at once
+    /// and the others after a quarter of a second of the video. True where that was now: every packet can be read.
+    bool write(AVPacket& packet);
+
+    /// Ends a fragment that holds anything: every packet can be read.
+    void end_fragment();
 
     /// Completes the recording. Without any packet there is nothing to complete: the file is removed, and one that has
     /// the name already stays. So does that of a recording of the same name which began later: it would have taken this
@@ -47,9 +49,6 @@ public:
 
     /// Where the bytes are: the partial file until finish() has succeeded, then `config.path`.
     const std::filesystem::path& path() const noexcept { return output_->path(); }
-
-    /// True where finish() found that a recording which began later has the name for good: the frames are gone.
-    bool is_superseded() const noexcept { return is_superseded_; }
 
     std::filesystem::path take_path() noexcept {
         return is_superseded_ ? std::move(config_.path) : output_->take_path();
@@ -67,8 +66,10 @@ private:
     FileConfig config_;
     CodecParametersPtr parameters_;
     std::unique_ptr<Output> output_;
-    std::unique_ptr<Muxer> muxer_;
+    std::unique_ptr<PacketWriter> growing_;
     std::uint64_t num_packets_ = 0;
+    int num_in_fragment_ = 0;
+    int most_in_fragment_;
     bool is_superseded_ = false;  // Another recording has the name for good.
 };
 

@@ -56,14 +56,12 @@ MuxerConfig complete_container(const std::string& muxer, const Metadata& metadat
 
 }  // namespace
 
-MuxerConfig growing_container(const std::string& muxer, const Metadata& metadata, AVRational frame_rate) {
+MuxerConfig growing_container(const std::string& muxer, const Metadata& metadata) {
     MuxerConfig result{muxer, {}, metadata, true};
     if (Muxer::is_mp4(muxer)) {
         result.options = {{"movflags", "frag_custom+empty_moov+default_base_moof+use_metadata_tags"}};
-    } else if (muxer == "gif") {
-        result.options = last_delay(frame_rate);
-    } else {
-        result.options = {{"cluster_time_limit", "30000"}};  // As long as can be: the muxer says when one ends.
+    } else if (muxer != "gif") {
+        result.options = {{"cluster_time_limit", "30000"}};  // As long as can be: Muxer says when one ends.
     }
     return result;
 }

@@ -11,7 +11,7 @@
 namespace gymreel {
 
 /// What a container needs to know while it grows, so that it can be read at any moment.
-MuxerConfig growing_container(const std::string& muxer, const Metadata& metadata, AVRational frame_rate);
+MuxerConfig growing_container(const std::string& muxer, const Metadata& metadata);
 
 struct RemuxResult {
     std::uint64_t num_packets = 0;  ///< One for each frame.

@@ -178,6 +178,7 @@ void Stream::give_up(SpentFrames& spent) noexcept {
     }
     spent.add(borrowed);
     spent.send_back();
+    end_encoding();
     complete();
 }
 
@@ -196,7 +197,10 @@ std::optional<ErrorInfo> Stream::failure() const {
 
 std::optional<StreamResult> Stream::result() const {
     const std::lock_guard lock(mutex_);
-    return result_;
+    std::optional<StreamResult> result = result_;
+    // Also by one that was complete after this one: it has replaced this one's file.
+    if (result) result->is_superseded = claim_.is_superseded(result->path);
+    return result;
 }
 
 std::vector<std::uint8_t> Stream::take_bytes() {
@@ -209,25 +213,45 @@ Stream::Left Stream::run_slice(const SliceContext& context) noexcept {
     const auto end = std::chrono::steady_clock::now() + slice;
     do {
         FrameList frame;
+        bool is_last = false;
         {
             const std::lock_guard lock(mutex_);
             if (!queue_.empty()) {
                 frame.splice(frame.begin(), queue_, queue_.begin());
-            } else if (state_ != State::finishing) {
-                is_scheduled_ = false;
-                return Left::nothing;
+            } else {
+                is_last = state_ == State::finishing;
             }
         }
-        if (frame.empty()) {
+        if (is_last) {
             context.spent.send_back();  // Nobody may write for a long time.
-            complete();
+            end_encoding();
+            return Left::completion;
+        }
+        const bool is_idle = frame.empty();
+        if (!is_idle) {
+            attempt([&] { encode(frame, context); });
+            if (!frame.empty()) release(frame, context.spent);
+        }
+        if (file_ && is_file_sound()) attempt([&] { save_what_is_due(is_idle); });
+        const std::lock_guard lock(mutex_);
+        if (is_idle && queue_.empty() && state_ == State::open) {
+            rests_until_ = failure_ ? std::nullopt : pace_.next_due(held_);
+            is_scheduled_ = false;
             return Left::nothing;
         }
-        attempt([&] { encode(frame, context); });
-        if (!frame.empty()) release(frame, context.spent);
     } while (std::chrono::steady_clock::now() < end);
     const std::lock_guard lock(mutex_);
     return state_ == State::finishing ? Left::last : Left::some;
+}
+
+std::optional<RestingStreams::Time> Stream::rests_until() const noexcept {
+    const std::lock_guard lock(mutex_);
+    return is_scheduled_ ? std::nullopt : rests_until_;
+}
+
+bool Stream::end_rest() noexcept {
+    const std::lock_guard lock(mutex_);
+    return !std::exchange(is_scheduled_, true);
 }
 
 /// Runs one step of the worker. No exception crosses a thread: it becomes the stream's failure.
@@ -246,13 +270,67 @@ void Stream::encode(FrameList& frame, const SliceContext& context) {
         if (failure_) return;
     }
     if (!encoder_) open_output(size_of(frame.front().pixels), context);
+    if (!encoder_count_) encoder_count_.emplace(context.num_encoders);
+    const Pace::Time now = Pace::Clock::now();
+    pace_.frame_came(now);
+    held_.add(now);
     encoder_->load(frame.front().pixels);
     check_unchanged(frame.front());
     release(frame, context.spent);
-    encoder_->encode([this](AVPacket& packet) { file_->write(packet); });
+    encoder_->encode([this](AVPacket& packet) { write_packet(packet); });
     const std::lock_guard lock(mutex_);
     ++stats_.num_encoded;
     stats_.num_bytes = file_->num_bytes();
+}
+
+void Stream::write_packet(AVPacket& packet) {
+    const std::int64_t number = packet.pts;  // In units of frames, until the file has it.
+    held_.came_out(number);
+    pace_.packet_came(Pace::Clock::now());
+    if (file_->write(packet)) return;
+    held_.saved();
+    pace_.fragment_ended();
+}
+
+/// Brings into the file what a kill must not take, if it has been held back for long enough. Where frames wait, the
+/// encoder is left alone: they come first.
+void Stream::save_what_is_due(bool is_idle) {
+    const Pace::Time now = Pace::Clock::now();
+    const auto is_due = [&](const std::optional<Pace::Time>& due) { return due && *due <= now; };
+    std::size_t num_waiting = 0;
+    {
+        const std::lock_guard lock(mutex_);
+        num_waiting = queue_.size();
+    }
+    if (encoder_->lookahead() == Encoder::Lookahead::brief && pace_.has_recovered(num_waiting)) {
+        encoder_->set_lookahead(Encoder::Lookahead::usual);
+        drain();
+    } else if (is_idle && is_due(pace_.hold_due(held_))) {
+        encoder_->set_lookahead(Encoder::Lookahead::brief);
+        drain();
+    } else if (is_idle && is_due(pace_.rest_due(held_))) {
+        drain();
+    } else if (is_due(pace_.fragment_due(held_))) {
+        end_fragment();
+    }
+}
+
+void Stream::end_fragment() {
+    file_->end_fragment();
+    held_.saved();
+    pace_.fragment_ended();
+    const std::lock_guard lock(mutex_);
+    stats_.num_bytes = file_->num_bytes();
+}
+
+void Stream::drain() {
+    if (!encoder_->drain([this](AVPacket& packet) { write_packet(packet); })) {
+        held_.cannot_be_drained();
+    } else {
+        encoder_count_.reset();
+        pace_.drained();
+    }
+    end_fragment();
 }
 
 void Stream::check_unchanged(const PendingFrame& frame) const {
@@ -297,34 +375,42 @@ void Stream::release(FrameList& frame, SpentFrames& spent) noexcept {
     changed_.notify_all();
 }
 
+/// True where what comes can be added to the file: nothing was wrong with it yet.
+bool Stream::is_file_sound() const {
+    const std::lock_guard lock(mutex_);
+    return file_.has_value() && (!failure_ || failure_->kind != ErrorKind::output);
+}
+
+/// After the last frame. The encoder's memory is free when the file waits for its completion.
+void Stream::end_encoding() noexcept {
+    if (is_file_sound()) {
+        attempt([this] { encoder_->flush([this](AVPacket& packet) { write_packet(packet); }); });
+    }
+    encoder_.reset();
+    encoder_count_.reset();
+}
+
 void Stream::complete() noexcept {
-    bool file_is_sound = false;
+    const LogCapture capture;
     Metadata late_metadata;
     {
         const std::lock_guard lock(mutex_);
         late_metadata = std::move(late_metadata_);
-        file_is_sound = file_.has_value() && (!failure_ || failure_->kind != ErrorKind::output);
-    }
-    if (file_is_sound) {
-        attempt([this] { encoder_->flush([this](AVPacket& packet) { file_->write(packet); }); });
     }
     // One without frames is finished too, which removes it.
-    if (file_ && (file_is_sound || file_->num_packets() == 0)) attempt([&] { file_->finish(late_metadata, *claim_); });
+    if (file_ && (is_file_sound() || file_->num_packets() == 0)) {
+        attempt([&] { file_->finish(late_metadata, claim_); });
+    }
     StreamResult result;
     std::vector<std::uint8_t> bytes;
     // Nothing here needs memory: what was recorded is told of even where there is none.
     if (file_) {
         result.num_frames = file_->num_packets();
         result.num_bytes = file_->num_bytes();
-        result.is_superseded = file_->is_superseded();
         bytes = file_->take_bytes();
     }
     result.path = result.num_frames > 0 ? file_->take_path() : std::move(config_.file.path);
-    // Freeing an encoder takes a while: not under the lock, which the calling side needs.
     file_.reset();
-    encoder_.reset();
-    encoder_count_.reset();
-    claim_.reset();
     const std::lock_guard lock(mutex_);
     result.width = width_;
     result.height = height_;
@@ -333,6 +419,7 @@ void Stream::complete() noexcept {
     result_ = std::move(result);
     free_frames_.clear();
     is_scheduled_ = false;
+    rests_until_.reset();
     state_ = State::done;
     changed_.notify_all();
 }

@@ -2,9 +2,12 @@
 
 #include "encoder.hpp"
 #include "error.hpp"
+#include "held_frames.hpp"
 #include "memory_budget.hpp"
+#include "pace.hpp"
 #include "pending_frame.hpp"
 #include "recording_file.hpp"
+#include "resting_streams.hpp"
 
 #include <atomic>
 #include <chrono>
@@ -45,7 +48,7 @@ struct StreamResult {
     std::int64_t num_bytes = 0;
     int width = 0;
     int height = 0;
-    bool is_superseded = false;  ///< The file at `path` is that of a recording which began later.
+    bool is_superseded = false;  ///< The file at `path` is, by now, that of a recording which began later.
 };
 
 /// Counts itself among the open encoders for as long as it lives.
@@ -70,7 +73,8 @@ struct SliceContext {
 /// One output: its queue, its state, its first error, its statistics.
 ///
 /// Ownership: accepted owner tokens belong to the stream until they come back through SpentFrames.
-/// Thread: the calling side may be any threads; run_slice() is for one worker at a time (the engine sees to it).
+/// Thread: the calling side may be any threads; run_slice() is for one worker at a time (the engine sees to it), and
+/// complete() for whoever comes after the last one.
 /// Errors: the first failure sticks; after it frames are refused and failure() tells it. What had reached the file
 /// before stays, and is completed where that is possible.
 class Stream {
@@ -83,7 +87,7 @@ public:
 
     /// `budget` is shared by all streams and outlives them.
     Stream(StreamConfig config, MemoryBudget& budget)
-        : config_(std::move(config)), budget_(budget), claim_(std::in_place, config_.file.path) {}
+        : config_(std::move(config)), budget_(budget), claim_(config_.file.path) {}
     Stream(const Stream&) = delete;
     Stream& operator=(const Stream&) = delete;
 
@@ -122,19 +126,31 @@ public:
     // The worker's side.
 
     enum class Left {
-        nothing,  ///< The stream is the calling side's again, whose next enqueue() or finish() schedules it.
-        some,     ///< More is left to do, and more may come.
-        last      ///< More is left to do, and no frame will follow.
+        nothing,    ///< The stream is the calling side's again, whose next enqueue() or finish() schedules it.
+        some,       ///< More is left to do, and more may come.
+        last,       ///< More is left to do, and no frame will follow.
+        completion  ///< Everything is encoded, and complete() is to be called.
     };
 
-    /// Works on the queue for a while.
+    /// Works on the queue for a while. Without a queue it brings into the file what has been held back for too long.
     Left run_slice(const SliceContext& context) noexcept;
+
+    /// When run_slice() has to be called again although no frame has come, by a stream that nobody works on: else, or
+    /// where that is not necessary, nothing.
+    std::optional<RestingStreams::Time> rests_until() const noexcept;
+
+    /// The time has come. True where the caller must give the stream to a worker.
+    bool end_rest() noexcept;
+
+    /// Turns the partial file into the complete one, after which the stream is done. May wait for the disk for long.
+    void complete() noexcept;
 
     /// In place of a slice where there is no thread for one: the stream fails and is done.
     void give_up(SpentFrames& spent) noexcept;
 
 private:
     friend class StreamLine;
+    friend class RestingStreams;
 
     /// A stream moves through these in order and never back.
     enum class State {
@@ -151,7 +167,12 @@ private:
     void encode(FrameList& frame, const SliceContext& context);
     void check_unchanged(const PendingFrame& frame) const;
     void open_output(FrameSize size, const SliceContext& context);
-    void complete() noexcept;
+    void write_packet(AVPacket& packet);
+    void save_what_is_due(bool is_idle);
+    void end_fragment();
+    void drain();
+    void end_encoding() noexcept;
+    bool is_file_sound() const;
     void fail(ErrorInfo info) noexcept;
     void fail_with(const std::exception_ptr& reason) noexcept;
     void release(FrameList& frame, SpentFrames& spent) noexcept;
@@ -160,7 +181,9 @@ private:
 
     StreamConfig config_;
     MemoryBudget& budget_;
-    std::shared_ptr<Stream> next_in_line_;  // The line's, not ours: so that standing in line needs no memory.
+    // The line's and the resting streams', not ours: so that standing in line and resting need no memory.
+    std::shared_ptr<Stream> next_in_line_;
+    RestingStreams::Place resting_place_;
 
     mutable std::mutex mutex_;
     std::condition_variable changed_;  // Room was made, or the state changed.
@@ -171,6 +194,7 @@ private:
     StreamStats stats_;
     std::optional<ErrorInfo> failure_;
     std::optional<StreamResult> result_;
+    std::optional<RestingStreams::Time> rests_until_;
     Metadata late_metadata_;
     int width_ = 0;  // Of the first frame; 0 before it.
     int height_ = 0;
@@ -179,61 +203,10 @@ private:
     std::optional<EncoderCount> encoder_count_;
     std::optional<Encoder> encoder_;
     std::optional<RecordingFile> file_;
+    HeldFrames held_;
+    Pace pace_;
     std::vector<std::uint8_t> bytes_;
-    std::optional<TargetClaim> claim_;  // From the beginning until the stream is done.
-};
-
-/// Streams that wait for a worker, first come, first served. A stream stands in one line at most, and once.
-///
-/// Ownership: keeps its streams alive. Thread: one at a time. Errors: none, and no memory is needed.
-class StreamLine {
-public:
-    StreamLine() = default;
-    ~StreamLine() {
-        while (pop_front() != nullptr) {
-        }
-    }
-    StreamLine(StreamLine&& other) noexcept { swap(other); }
-    StreamLine& operator=(StreamLine&&) = delete;
-    StreamLine(const StreamLine&) = delete;
-    StreamLine& operator=(const StreamLine&) = delete;
-
-    bool empty() const noexcept { return size_ == 0; }
-    int size() const noexcept { return size_; }
-
-    void push_front(std::shared_ptr<Stream> stream) noexcept {
-        Stream* const added = stream.get();
-        added->next_in_line_ = std::move(first_);
-        first_ = std::move(stream);
-        if (size_++ == 0) last_ = added;
-    }
-
-    void push_back(std::shared_ptr<Stream> stream) noexcept {
-        Stream* const added = stream.get();
-        (last_ != nullptr ? last_->next_in_line_ : first_) = std::move(stream);
-        last_ = added;
-        ++size_;
-    }
-
-    /// Null where nobody waits.
-    std::shared_ptr<Stream> pop_front() noexcept {
-        std::shared_ptr<Stream> stream = std::move(first_);
-        if (stream == nullptr) return stream;
-        first_ = std::move(stream->next_in_line_);
-        if (--size_ == 0) last_ = nullptr;
-        return stream;
-    }
-
-    void swap(StreamLine& other) noexcept {
-        std::swap(first_, other.first_);
-        std::swap(last_, other.last_);
-        std::swap(size_, other.size_);
-    }
-
-private:
-    std::shared_ptr<Stream> first_;
-    Stream* last_ = nullptr;
-    int size_ = 0;
+    TargetClaim claim_;
 };
 
 }  // namespace gymreel

@@ -7,8 +7,8 @@ namespace gymreel {
 
 /// Kept by the claims to it.
 struct TargetClaim::Name {
-    std::mutex taking;           // Held while a claim takes the name.
-    std::uint64_t taken_by = 0;  // The highest number that has taken it.
+    std::mutex taking;                       // Held while a claim takes the name.
+    std::atomic<std::uint64_t> taken_by{0};  // The highest number that has taken it.
 };
 
 struct TargetClaim::Registry {
@@ -46,6 +46,10 @@ TargetClaim::~TargetClaim() {
     name_.reset();
     const auto name = registry_->names.find(target_);
     if (name->second.expired()) registry_->names.erase(name);
+}
+
+bool TargetClaim::is_superseded(const std::filesystem::path& path) const noexcept {
+    return name_ != nullptr && path == target_ && name_->taken_by > number_;
 }
 
 bool TargetClaim::take_name(const std::function<void()>& take) const {

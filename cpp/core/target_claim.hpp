@@ -30,6 +30,9 @@ public:
     /// Errors: what `take` throws; the name then counts as not taken.
     bool take_name(const std::function<void()>& take) const;
 
+    /// True where a file called `path` is that of a recording which began later: it has taken the claimed name.
+    bool is_superseded(const std::filesystem::path& path) const noexcept;
+
     /// In a forked child: forgets the parent's claims, which must not be touched there. A thread that is not in the
     /// child may hold their locks.
     static void start_over_after_fork() noexcept;

@@ -186,7 +186,6 @@ private:
     }
 
     bool is_sound_header(const Element& header) {
-        constexpr std::uint64_t millisecond = 1'000'000;
         if (header.id == info) {
             if (std::exchange(has_info_, true)) return false;
             return each_child(header, [&](const Element& child) {
@@ -245,7 +244,11 @@ private:
                     constexpr std::uint64_t latest = std::uint64_t{1} << 50;
                     const std::uint64_t time = value_of(child);
                     if (std::exchange(has_time, true) || time > latest) return false;
-                    if (static_cast<std::int64_t>(time) < cluster_time_) return false;
+                    // A cluster may begin with a picture that is shown before those coded before it.
+                    constexpr std::int64_t longest_reordering = 16;  // As H.264 and HEVC limit it.
+                    const auto frame_milliseconds = static_cast<std::int64_t>(frame_nanoseconds_ / millisecond) + 1;
+                    const std::int64_t earliest = cluster_time_ - longest_reordering * frame_milliseconds;
+                    if (static_cast<std::int64_t>(time) < earliest) return false;
                     cluster_time_ = static_cast<std::int64_t>(time);
                     return true;
                 }
@@ -290,6 +293,8 @@ private:
         }
         return add(cluster_time_ + offset) ? nullptr : "more frames than fit";
     }
+
+    static constexpr std::uint64_t millisecond = 1'000'000;  // In nanoseconds.
 
     bool has_segment_ = false;
     bool has_info_ = false;

@@ -49,7 +49,9 @@ from gymreel.notebook import VideoGallery, show
 from gymreel.patching import patch, unpatch
 from gymreel.recovery import RecoveredRecording, recover
 from gymreel.settings import (
+    get_max_pending_bytes,
     get_num_threads,
+    get_priority,
     set_max_pending_bytes,
     set_num_threads,
     set_priority,
@@ -97,7 +99,9 @@ __all__ = [
     "__version__",
     "codecs",
     "encode",
+    "get_max_pending_bytes",
     "get_num_threads",
+    "get_priority",
     "keep",
     "patch",
     "read_episodes",

@@ -17,7 +17,14 @@ from gymreel._environment import is_on
 from gymreel._validation import check_choice, check_whole_number
 from gymreel.errors import ConfigError
 
-__all__ = ["get_num_threads", "set_max_pending_bytes", "set_num_threads", "set_priority"]
+__all__ = [
+    "get_max_pending_bytes",
+    "get_num_threads",
+    "get_priority",
+    "set_max_pending_bytes",
+    "set_num_threads",
+    "set_priority",
+]
 
 _MAX_THREADS = 1024
 
@@ -61,10 +68,16 @@ def set_priority(priority: Literal["background", "normal"]) -> None:
     _core.set_background_priority(priority == "background")
 
 
+def get_priority() -> Literal["background", "normal"]:
+    """Return whether encoding gives way to the training loop."""
+    return "background" if _core.has_background_priority() else "normal"
+
+
 def set_max_pending_bytes(num_bytes: int) -> None:
     """Limit the memory of all frames that wait for encoders, of all writers together.
 
-    The default is 512 MiB. A single writer is further limited by its own ``max_pending_bytes``.
+    The default is 512 MiB, or a quarter of the memory limit of this process's control group where
+    that is less. A single writer is further limited by its own ``max_pending_bytes``.
     Each may always have one frame under way, so the bound is this plus one frame for each writer.
 
     Raises:
@@ -73,6 +86,11 @@ def set_max_pending_bytes(num_bytes: int) -> None:
     _core.set_max_pending_bytes(
         check_whole_number("num_bytes", num_bytes, at_least=1, at_most=2**62)
     )
+
+
+def get_max_pending_bytes() -> int:
+    """Return the limit on the memory of all frames that wait for encoders."""
+    return _core.get_max_pending_bytes()
 
 
 def _apply(variable: str, apply: Callable[[Any], None], convert: Callable[[str], Any]) -> None:

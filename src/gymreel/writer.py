@@ -56,9 +56,9 @@ class Recording:
         size: ``(width, height)`` of the frames that were written, in pixels.
         codec: The format, such as ``"h264"``.
         encoder: FFmpeg's encoder that produced it, such as ``"libx264"``.
-        is_superseded: Whether the file at ``path`` is not this recording's: a recording of the same
-            name that began later was complete first, and its file stays. The frames of this one
-            are gone; leave the file alone.
+        is_superseded: Whether the file at ``path`` was, when this was made, that of a recording of
+            the same name in this process that began later. The frames of this one are gone then;
+            leave the file alone.
     """
 
     path: Path

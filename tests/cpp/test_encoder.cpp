@@ -5,6 +5,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <set>
 #include <string>
 #include <vector>
@@ -58,6 +59,31 @@ ErrorInfo failure_of(const EncoderConfig& config, int width, int height) {
     }
     FAIL("the encoder opened");
     return {};
+}
+
+/// The idr_pic_id in the slice header of an H.264 packet with start codes (ITU-T H.264, 7.3.3); -1 without an IDR slice.
+/// For streams of libx264 with frame numbers of four bits.
+int idr_number(const std::string& packet) {
+    const auto start = packet.find(std::string("\0\0\1\x65", 4));
+    if (start == std::string::npos) return -1;
+    std::size_t bit = (start + 4) * 8;
+    const auto next_bit = [&] {
+        const int value = static_cast<unsigned char>(packet[bit / 8]) >> (7 - bit % 8) & 1;
+        ++bit;
+        return value;
+    };
+    const auto next_number = [&] {  // Exp-Golomb.
+        int num_zeros = 0;
+        while (next_bit() == 0) ++num_zeros;
+        int value = 1;
+        for (int i = 0; i < num_zeros; ++i) value = 2 * value + next_bit();
+        return value - 1;
+    };
+    next_number();                                       // first_mb_in_slice
+    next_number();                                       // slice_type
+    next_number();                                       // pic_parameter_set_id
+    for (int i = 0; i < 4; ++i) CHECK(next_bit() == 0);  // frame_num
+    return next_number();
 }
 
 bool has(const char* encoder) { return avcodec_find_encoder_by_name(encoder) != nullptr; }
@@ -157,4 +183,129 @@ TEST_CASE("encoder: a quantiser reaches encoders that take theirs from each fram
         return size;
     };
     CHECK(size_with("236") > size_with("3540"));  // 2 and 30 times 118.
+}
+
+namespace {
+
+/// Encodes frames of running brightness, draining after each number of frames in `runs`.
+std::vector<Packet> encode_in_runs(Encoder& encoder, const std::vector<int>& runs, std::vector<std::string>* bytes) {
+    std::vector<Packet> packets;
+    const auto keep = [&](AVPacket& packet) {
+        packets.push_back({packet.pts, packet.dts, packet.duration, (packet.flags & AV_PKT_FLAG_KEY) != 0});
+        if (bytes != nullptr) bytes->emplace_back(reinterpret_cast<const char*>(packet.data), packet.size);
+    };
+    int number = 0;
+    for (const int num_frames : runs) {
+        for (int i = 0; i < num_frames; ++i) {
+            encoder.load(GreyFrame(number++ * 7 % 256, 128, 128).view());
+            encoder.encode(keep);
+        }
+        CHECK(encoder.drain(keep));
+        CHECK(static_cast<int>(packets.size()) == number);
+    }
+    encoder.flush(keep);
+    return packets;
+}
+
+}  // namespace
+
+TEST_CASE("encoder: drained and opened once more, its packets go on, with the usual and with a brief look-ahead") {
+    const LogCapture quiet;
+    const std::vector<int> runs{1, 1, 1, 2, 20, 3, 1, 40, 5};
+    for (const std::string name :
+         {"libx264", "libx264rgb", "libx265", "libvpx", "libvpx-vp9", "libaom-av1", "libsvtav1", "mpeg4", "ffv1"}) {
+        if (!has(name.c_str())) continue;
+        CAPTURE(name);
+        Options options;
+        if (name.rfind("libx26", 0) == 0) options = {{"preset", "veryfast"}};
+        if (name == "libx265") options.emplace_back("x265-params", "log-level=none");
+        if (name == "libaom-av1") options = {{"cpu-used", "8"}};
+        if (name == "libsvtav1") options = {{"preset", "12"}};
+        for (const auto lookahead : {Encoder::Lookahead::usual, Encoder::Lookahead::brief}) {
+            for (const int num_threads : {1, 2}) {
+                if (num_threads == 2 && name == "libsvtav1") continue;  // It makes of them what it likes.
+                const char* const format = name == "libx264rgb" ? "rgb24" : "yuv420p";
+                Encoder encoder({name, format, 30, 1, options, true}, 128, 128, num_threads);
+                encoder.set_lookahead(lookahead);
+                int total = 0;
+                for (const int run : runs) total += run;
+                const auto packets = encode_in_runs(encoder, runs, nullptr);
+                check_packets(packets, total);
+                int first = 0;
+                for (const int run : runs) {
+                    CHECK(packets[static_cast<std::size_t>(first)].is_key);
+                    first += run;
+                }
+                const bool can_be_brief = name.rfind("libx26", 0) == 0 || name.rfind("libvpx", 0) == 0;
+                if (can_be_brief) CHECK(encoder.lookahead() == lookahead);
+            }
+        }
+    }
+}
+
+TEST_CASE("encoder: with a brief look-ahead few frames are held back") {
+    const LogCapture quiet;
+    for (const std::string name : {"libx264", "libvpx-vp9"}) {
+        if (!has(name.c_str())) continue;
+        const Options options =
+            name == "libx264" ? Options{{"preset", "veryfast"}} : Options{{"deadline", "good"}, {"cpu-used", "6"}};
+        Encoder encoder({name, "yuv420p", 30, 1, options, true}, 128, 128, 2);
+        const auto ignore = [](AVPacket&) {};
+        std::int64_t most_held = 0;
+        const auto encode_some = [&] {
+            most_held = 0;
+            for (int i = 0; i < 60; ++i) {
+                encoder.load(GreyFrame(i, 128, 128).view());
+                encoder.encode(ignore);
+                most_held = std::max(most_held, encoder.num_held());
+            }
+        };
+        encode_some();
+        CHECK(most_held > 10);
+        encoder.set_lookahead(Encoder::Lookahead::brief);
+        CHECK(encoder.drain(ignore));
+        encode_some();
+        CHECK(most_held <= 4);
+        encoder.set_lookahead(Encoder::Lookahead::usual);
+        CHECK(encoder.drain(ignore));
+        encode_some();
+        CHECK(most_held > 10);
+    }
+}
+
+TEST_CASE("encoder: two successive key frames of H.264 have different numbers, and the settings are there once") {
+    if (!has("libx264")) return;
+    const LogCapture quiet;
+    Encoder encoder({"libx264", "yuv420p", 30, 1, {{"preset", "veryfast"}}, true}, 128, 128, 1);
+    std::vector<std::string> bytes;
+    const auto packets = encode_in_runs(encoder, {1, 1, 1, 3, 1, 1}, &bytes);
+    REQUIRE(packets.size() == 8);
+    int last_number = -1;
+    for (std::size_t i = 0; i < packets.size(); ++i) {
+        CHECK((bytes[i].find("x264 - core") != std::string::npos) == (i == 0));
+        if (packets[i].is_key) {
+            const int number = idr_number(bytes[i]);
+            CHECK(number != last_number);
+            last_number = number;
+        } else {
+            last_number = -1;
+        }
+    }
+}
+
+TEST_CASE("encoder: one that keeps the statistics of a pass is not drained") {
+    if (!has("libx264")) return;
+    const LogCapture quiet;
+    const TemporaryFolder folder;
+    const Options options{{"flags", "+pass1"}, {"stats", (folder / "statistics").string()}};
+    Encoder encoder({"libx264", "yuv420p", 30, 1, options, true}, 64, 48, 1);
+    int num_packets = 0;
+    const auto count = [&](AVPacket&) { ++num_packets; };
+    for (int i = 0; i < 5; ++i) {
+        encoder.load(GreyFrame(i).view());
+        encoder.encode(count);
+    }
+    CHECK(!encoder.drain(count));
+    encoder.flush(count);
+    CHECK(num_packets == 5);
 }

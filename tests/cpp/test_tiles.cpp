@@ -136,7 +136,10 @@ MemoryBudget budget(std::size_t{1} << 30);
 std::atomic<int> num_encoders{0};
 
 void work_until_idle(Stream& stream, SpentFrames& spent) {
-    while (stream.run_slice({spent, num_encoders}) != Stream::Left::nothing) {
+    for (;;) {
+        const Stream::Left left = stream.run_slice({spent, num_encoders});
+        if (left == Stream::Left::completion) stream.complete();
+        if (left == Stream::Left::completion || left == Stream::Left::nothing) return;
     }
 }
 

@@ -61,7 +61,7 @@ Recorded record(const Kind& kind, bool has_marks) {
     const AVCodecContext& codec = encoder.context();
     const CodecParametersPtr parameters(avcodec_parameters_alloc());
     avcodec_parameters_from_context(parameters.get(), &codec);
-    MuxerConfig container = growing_container(kind.muxer, {{"title", "seed"}}, codec.framerate);
+    MuxerConfig container = growing_container(kind.muxer, {{"title", "seed"}});
     container.has_marks = has_marks;
     Muxer muxer(*result.finished, container, *parameters, codec.time_base, codec.framerate);
     const auto write = [&](AVPacket& packet) { muxer.write(packet); };

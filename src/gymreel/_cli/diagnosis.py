@@ -14,11 +14,16 @@ import numpy as np
 
 from gymreel import _core
 from gymreel._cli.trials import Trial, try_everything
-from gymreel.settings import CHECK_BORROWED, get_num_threads, set_num_threads
+from gymreel.settings import (
+    CHECK_BORROWED,
+    get_max_pending_bytes,
+    get_num_threads,
+    get_priority,
+    set_num_threads,
+)
 
 __all__ = ["Diagnosis", "Engine", "FFmpeg", "Folder", "Library", "diagnose"]
 
-_DEFAULT_PENDING_BYTES = 512 * 2**20  # The core's.
 _PROBE_BYTES = 8 * 2**20  # More than a trial writes.
 
 
@@ -176,17 +181,16 @@ def _ffmpeg() -> FFmpeg:
 
 
 def _engine() -> Engine:
-    """Read the settings, of which some only the environment tells: nothing else sets them here."""
+    """Read the settings. The CPUs are what the default of the threads is."""
     num_threads = get_num_threads()
     set_num_threads(None)
     num_cpus = get_num_threads()
     set_num_threads(num_threads)
-    pending = os.environ.get("GYMREEL_MAX_PENDING_BYTES")
     return Engine(
         num_cpus=num_cpus,
         num_threads=num_threads,
-        priority=os.environ.get("GYMREEL_PRIORITY") or "background",
-        max_pending_bytes=int(pending) if pending else _DEFAULT_PENDING_BYTES,
+        priority=get_priority(),
+        max_pending_bytes=get_max_pending_bytes(),
         is_debug=CHECK_BORROWED,
         conversion_kernels=_core.conversion_kernels,
     )
