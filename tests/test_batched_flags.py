@@ -106,7 +106,9 @@ TRUNCATED = ([False, False, False], [True, True, True])
 def test_episodes_last_until_the_reset(
     tmp_path: Path, kind: Any, last: Any, terminated: bool, truncated: bool
 ) -> None:
-    env = gymreel.wrappers.RecordVideo(Many([NEVER, SOME, last], kind), tmp_path, always)
+    env = gymreel.wrappers.RecordVideo(
+        Many([NEVER, SOME, last], kind), tmp_path, always, episode_log=True
+    )
     for _ in range(2):
         env.reset()
         for _ in range(3):
@@ -126,7 +128,9 @@ def test_episodes_last_until_the_reset(
 def test_no_step_waits_for_the_flags(tmp_path: Path) -> None:
     waits: list[str] = []
     env = gymreel.wrappers.RecordVideo(
-        Many([NEVER] * 20 + [ALL], lambda values: Tensor(values, waits)), tmp_path
+        Many([NEVER] * 20 + [ALL], lambda values: Tensor(values, waits)),
+        tmp_path,
+        episode_log=True,
     )
     env.reset()
     for _ in range(21):
@@ -198,7 +202,9 @@ def test_flags_of_no_known_kind_end_nothing(tmp_path: Path) -> None:
             return obs, reward, Odd(), Odd(), info
 
     env = gymreel.wrappers.RecordEpisodeStatistics(OddEnv(NumberedEnv(2)))
-    recorder = gymreel.wrappers.RecordVideo(gymreel.wrappers.KeepTerminalFrame(env), tmp_path)
+    recorder = gymreel.wrappers.RecordVideo(
+        gymreel.wrappers.KeepTerminalFrame(env), tmp_path, episode_log=True
+    )
     recorder.reset()
     for _ in range(3):
         assert recorder.step(0)[4] == {}
