@@ -237,6 +237,10 @@ class TestFilesWithoutMarks:
     ) -> None:
         if suffix == ".gif":
             pytest.skip("GIF's pictures have no numbers")
+        if suffix == ".mkv" and damage is _swap:
+            pytest.skip(
+                "without marks, neighbours look as if an encoder had reordered their frames"
+            )
         data = _without_marks(suffix, leftovers[suffix])
         for seed in range(5):
             outcome = _recover(tmp_path, suffix, damage(random.Random(seed), data, suffix))
