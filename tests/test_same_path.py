@@ -12,7 +12,7 @@ from environments import NumberedEnv
 from frames import needs_x264, numbered
 from video_reader import names_in, numbers_in
 
-from gymreel import VideoWriter
+from gymreel import GymreelWarning, VideoWriter
 from gymreel.wrappers import RecordVideo
 
 
@@ -113,10 +113,18 @@ def test_a_wrapper_that_records_under_one_name_again_and_again(tmp_path: Path) -
     settings: dict[str, Any] = {"preset": "veryslow"}
     env = RecordVideo(NumberedEnv(1 << 30), tmp_path / "v", lambda _: False, **settings)
     env.reset()
-    for length in (40, 3, 20, 2):
-        env.start_recording("same")
-        for _ in range(length):
-            env.step(0)
-    env.close()
-    assert numbers_in(tmp_path / "v" / "same.mp4") == [64, 65]
-    assert names_in(tmp_path / "v") == ["same.mp4"]
+
+    def record() -> None:
+        for length in (40, 3, 20, 2):
+            env.start_recording("same")
+            for _ in range(length):
+                env.step(0)
+        env.close()
+
+    with pytest.warns(GymreelWarning, match=r"same-2\.mp4") as warned:
+        record()
+    assert len(warned) == 1
+    names = ["same.mp4", "same-2.mp4", "same-3.mp4", "same-4.mp4"]
+    assert names_in(tmp_path / "v") == sorted(names)
+    expected = [[*range(1, 41)], [*range(41, 44)], [*range(44, 64)], [64, 65]]
+    assert [numbers_in(tmp_path / "v" / name) for name in names] == expected

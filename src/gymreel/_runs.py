@@ -149,6 +149,8 @@ _starts: dict[tuple[int, int], int] = {}
 """When the runs of folders began that this process has taken part in, by device and inode."""
 _departed: deque[_Run] = deque()
 """Runs that somebody has left: noted without the lock, as a collection may come at any moment."""
+_has_left = False
+"""Whether the process ends: nobody would remove the marker of a run that is joined after that."""
 _has_lingering = False
 """Whether there are runs that all have left, while recordings are being completed."""
 
@@ -255,7 +257,7 @@ def _open_run(folder: Path) -> _Run:
     which = _identify_folder(folder)
     remembered = _starts.get(which) if which is not None else None
     run = None
-    for _ in range(_MAX_ATTEMPTS if HAS_LOCKS else 0):
+    for _ in range(_MAX_ATTEMPTS if HAS_LOCKS and not _has_left else 0):
         try:
             descriptor = os.open(marker, _OPEN_MARKER, 0o666)
         except (OSError, ValueError):
@@ -350,8 +352,10 @@ _OPEN_MARKER = (
 
 def _leave_all() -> None:
     """Let go of every run: the process ends, and all recordings are complete."""
+    global _has_left  # noqa: PLW0603
     if _lock.acquire(timeout=1):
         try:
+            _has_left = True
             for run in list(_runs.values()):
                 _close_run(run)
         finally:
@@ -360,8 +364,9 @@ def _leave_all() -> None:
 
 def _leave_after_fork() -> None:
     """In a forked child: the parent's locks are the parent's alone."""
-    global _lock, _needs_finalizer  # noqa: PLW0603
+    global _lock, _has_left, _needs_finalizer  # noqa: PLW0603
     _lock = threading.Lock()
+    _has_left = False
     _departed.clear()
     for run in _runs.values():
         if run.descriptor is not None:
