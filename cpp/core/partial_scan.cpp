@@ -102,7 +102,8 @@ namespace {
 
 /// Cuts `times` where the pictures of the packets so far are the first ones, each once.
 void keep_whole_beginning(PartialScan& scan) {
-    constexpr std::size_t longest_delay = 32;  // More than any encoder reorders.
+    // More than any encoder reorders.
+    const std::size_t longest_delay = scan.has_reordering ? 32 : 0;
     constexpr std::size_t enough_to_know = 32;
     std::size_t most_waiting = 0;  // Behind a picture that came later, so far.
     std::size_t most_since = 0;
@@ -137,7 +138,7 @@ void keep_whole_beginning(PartialScan& scan) {
         most_waiting = std::max(most_waiting, std::exchange(most_since, 0));
     }
     // With marks nothing can be missing in the middle. Without them more than ever waited before wait for what is lost.
-    const bool is_known = !scan.has_marks && num_kept >= enough_to_know;
+    const bool is_known = !scan.has_marks && scan.has_reordering && num_kept >= enough_to_know;
     if (waiting.size() > (is_known ? most_waiting : longest_delay) && scan.damage.empty()) {
         scan.damage = "frame " + std::to_string(num_shown) + " is missing";
     }

@@ -29,9 +29,10 @@ struct PartialScan {
     AVPixelFormat pixel_format = AV_PIX_FMT_NONE;  ///< Where the header tells.
     int width = 0;                                 ///< Where the header tells.
     int height = 0;
-    bool has_header = false;  ///< All of it is there, and sound.
-    bool has_marks = false;   ///< Without marks only the structure could be looked at.
-    std::int64_t end = 0;     ///< Where the sound part ends.
+    bool has_reordering = true;  ///< False where the header names a codec whose packets are in the order of showing.
+    bool has_header = false;     ///< All of it is there, and sound.
+    bool has_marks = false;      ///< Without marks only the structure could be looked at.
+    std::int64_t end = 0;        ///< Where the sound part ends.
     /// What is wrong with the rest. Empty where it is what a process leaves that dies at that moment: at most one
     /// fragment, cluster or picture that is not complete.
     std::string damage;

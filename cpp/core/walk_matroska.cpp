@@ -110,6 +110,7 @@ public:
 
     void describe(PartialScan& scan) const override {
         scan.tick = {1, 1000};
+        scan.has_reordering = !is_in_order_;
         if (frame_nanoseconds_ == 0) return;
         // The duration is rounded to a nanosecond.
         constexpr double second = 1e9;
@@ -230,6 +231,7 @@ private:
             return codec.size() == length && std::equal(name.begin(), name.end(), reader_.view(codec.content, length));
         };
         is_hevc_ = is(hevc);
+        is_in_order_ = is("V_VP8") || is("V_VP9") || is("V_AV1") || is("V_FFV1");
         return is_hevc_ || is(avc);
     }
 
@@ -291,6 +293,7 @@ private:
         if (nal_length_size_ > 0 && !has_sound_nal_units(reader_, frame, nal_length_size_)) {
             return "a frame whose parts are not of its length";
         }
+        if (times().empty() && cluster_time_ + offset != 0) return "a first frame that is not the first one";
         return add(cluster_time_ + offset) ? nullptr : "more frames than fit";
     }
 
@@ -300,6 +303,7 @@ private:
     bool has_info_ = false;
     bool has_index_ = false;
     bool is_hevc_ = false;
+    bool is_in_order_ = false;
     int num_tracks_ = 0;
     int nal_length_size_ = 0;
     std::int64_t num_clusters_ = 0;
