@@ -142,7 +142,7 @@ RAISED_OUTSIDE_THE_TREE = {
     # As every module does for a name that it has not.
     ("_lazy.py", "AttributeError"),
     # Inside of that module only.
-    ("_runs.py", "OSError"),
+    ("_file_locks.py", "OSError"),
     ("_regular_files.py", "OSError"),
     ("_episode_log.py", "OSError"),
     ("episodes.py", "ValueError"),

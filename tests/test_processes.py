@@ -222,6 +222,7 @@ def play(env, num_steps):
         env.step(0)
 
 env = RecordVideo(NumberedEnv(5), folder / "videos", always, keep=last(1), trackers=[Told()],
+                  report_when="complete",
                   on_saved=lambda episode: told["on_saved"].append(episode.index))
 FORK_AT
 child = os.fork()

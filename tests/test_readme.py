@@ -46,9 +46,13 @@ def test_each_block_runs_and_records(
 def _play(env: Any) -> None:
     """Do what a reader would do next."""
     env.reset()
-    for _ in range(3):
-        if isinstance(env, (gym.Env, gym.vector.VectorEnv)):
-            env.step(env.action_space.sample())
-        else:  # Stable-Baselines3's.
-            env.step([env.action_space.sample() for _ in range(env.num_envs)])
+    if isinstance(env, gym.Env):  # To an episode's end: one that is cut off may not be kept.
+        has_ended = False
+        while not has_ended:
+            *_, terminated, truncated, _ = env.step(env.action_space.sample())
+            has_ended = terminated or truncated
+    elif isinstance(env, gym.vector.VectorEnv):
+        env.step(env.action_space.sample())
+    else:  # Stable-Baselines3's.
+        env.step([env.action_space.sample() for _ in range(env.num_envs)])
     env.close()

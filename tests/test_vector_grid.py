@@ -201,7 +201,7 @@ def test_atari_and_mujoco(tmp_path: Path, make: Callable[..., Any], layout: Any)
         (2, 1),
         episode_trigger=at({0}),
         layout=layout,
-        crf=10,
+        crf=5,  # The first frame may be encoded alone, as MuJoCo takes its time for the second one.
     )
     envs.action_space.seed(3)
     envs.reset(seed=3)

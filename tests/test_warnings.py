@@ -17,7 +17,7 @@ import gymreel
 from gymreel import GymreelWarning
 from gymreel.wrappers import RecordVideo
 
-BAD_FRAME = np.zeros((48, 64, 3), np.float32)
+BAD_FRAME = np.full((48, 64, 3), 0.5, np.float32)
 
 
 @pytest.fixture

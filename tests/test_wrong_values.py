@@ -309,7 +309,9 @@ UNCHECKED = {
     "Trigger",
     # Without arguments.
     "codecs",
+    "get_max_pending_bytes",
     "get_num_threads",
+    "get_priority",
     "patch",
     "unpatch",
 }

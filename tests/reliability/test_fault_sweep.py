@@ -151,8 +151,8 @@ def test_a_close_that_fails_is_told_only_where_it_matters(run_sweeps: RunSweeps)
     once, for_ever = run_sweeps(
         Sweep("close", errno.EIO, for_ever) for for_ever in ONCE_AND_FOR_EVER
     )
-    assert 0 < once.num_failed < once.num_points  # Not where the partial file is let go of.
-    assert for_ever.num_failed == for_ever.num_points  # Each of these lasts until the complete one.
+    # The close of the partial file comes last, and does not matter.
+    assert 0 < once.num_failed < for_ever.num_failed < for_ever.num_points
 
 
 def test_an_interrupted_call_is_made_again(run_sweeps: RunSweeps) -> None:

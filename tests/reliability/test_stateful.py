@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import tempfile
@@ -29,7 +30,14 @@ from numpy.typing import NDArray
 from soak import IS_SOAK
 
 import gymreel
-from gymreel import FrameError, FrameShapeError, FrameTypeError, VideoWriter, WriterClosedError
+from gymreel import (
+    FrameError,
+    FrameShapeError,
+    FrameTypeError,
+    GymreelWarning,
+    VideoWriter,
+    WriterClosedError,
+)
 
 _REPRODUCIBLE = settings(
     max_examples=500 if IS_SOAK else 25,
@@ -116,14 +124,23 @@ def _reorder(draw: st.DrawFn, array: AnyArray) -> AnyArray:
 _CHANGES = [_slice, _transpose, _broadcast, _add_axis, _take_one, _reorder]
 
 
+def _holds_shades(array: AnyArray) -> bool:
+    """Say whether all values are whole numbers from 0 to 255, and not those of a unit scale."""
+    if array.dtype.kind not in "biuf":
+        return False
+    with np.errstate(invalid="ignore"):
+        shades = array.astype(np.uint8)
+    is_scaled = array.dtype.kind == "f" and shades.max(initial=0) == 1
+    return bool(np.array_equal(shades, array)) and not is_scaled
+
+
 def _refusal(array: AnyArray) -> type[FrameError] | None:
     """Say how an array must be refused, by the rules of the documentation; None for a frame."""
-    if array.dtype != np.uint8:
-        return FrameTypeError
     has_axes = array.ndim == 2 or (array.ndim == 3 and array.shape[2] in (1, 3, 4))
-    if not has_axes or not all(1 <= side <= _LARGEST_SIDE for side in array.shape[:2]):
-        return FrameShapeError
-    return None
+    has_shape = has_axes and all(1 <= side <= _LARGEST_SIDE for side in array.shape[:2])
+    if not _holds_shades(array):
+        return FrameTypeError if has_shape else FrameError
+    return None if has_shape else FrameShapeError
 
 
 def _colors_in(encoded: bytes) -> AnyArray:
@@ -142,8 +159,11 @@ def _check_array(array: AnyArray, copy: Any) -> None:
             gymreel.encode([array], **lossless)
         return
     colors = array[..., None] if array.ndim == 2 else array[..., :3]
-    expected = np.broadcast_to(colors, (*array.shape[:2], 3)).copy()
-    np.testing.assert_array_equal(_colors_in(gymreel.encode([array], **lossless)), expected)
+    expected = np.broadcast_to(colors, (*array.shape[:2], 3)).astype(np.uint8)
+    is_converted = array.dtype != np.uint8
+    with pytest.warns(GymreelWarning) if is_converted else contextlib.nullcontext():
+        encoded = gymreel.encode([array], **lossless)
+    np.testing.assert_array_equal(_colors_in(encoded), expected)
 
 
 @settings(_REPRODUCIBLE, max_examples=4 * _REPRODUCIBLE.max_examples)
@@ -177,7 +197,7 @@ _BAD_FRAMES: list[tuple[Any, type[FrameError]]] = [
     (None, FrameTypeError),
     ("frame", FrameTypeError),
     ([[0]], FrameTypeError),
-    (np.zeros((HEIGHT, WIDTH, 3), np.float32), FrameTypeError),
+    (np.full((HEIGHT, WIDTH, 3), 0.5, np.float32), FrameTypeError),
     (np.zeros((HEIGHT, WIDTH, 2), np.uint8), FrameShapeError),
     (np.zeros((HEIGHT,), np.uint8), FrameShapeError),
     (np.zeros((0, WIDTH, 3), np.uint8), FrameShapeError),
