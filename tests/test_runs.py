@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import errno
 import functools
 import multiprocessing
 import os
@@ -35,7 +36,7 @@ FIRST = "rl-video-episode-0.mp4"
 pytestmark = [
     pytest.mark.usefixtures("episode_logs"),
     pytest.mark.filterwarnings(
-        "ignore:.*is another recording's of this run:gymreel.GymreelWarning"
+        "ignore:There is a recording .* of this run already:gymreel.GymreelWarning"
     ),
 ]
 needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
@@ -326,6 +327,27 @@ class TestWhoseNameItIs:
         assert numbers_in(tmp_path / FIRST) == [0, 1]
         assert numbers_in(tmp_path / "rl-video-episode-0-2.mp4") == [11]
 
+    def test_names_are_let_go_of_when_their_videos_are_complete(self, tmp_path: Path) -> None:
+        env = RecordVideo(NumberedEnv(1), tmp_path, always)
+        run_episodes(env, 100)
+        assert env.wait_for_videos(60)
+        env.reset()
+        (run,) = env._run._joined
+        assert len(run.claims) <= 2
+        env.start_recording("rl-video-episode-0")
+        env.step(0)
+        env.close()
+        assert "rl-video-episode-0-2.mp4" in videos_in(tmp_path)
+
+    def test_a_folder_of_a_prefix_is_made_for_a_recording_only(self, tmp_path: Path) -> None:
+        env = RecordVideo(NumberedEnv(3), tmp_path, lambda _: False, name_prefix="ALE/Pong")
+        run_episodes(env)
+        assert not (tmp_path / "ALE").exists()
+        env.start_recording("ALE/mine")
+        env.step(0)
+        env.close()
+        assert os.listdir(tmp_path / "ALE") == ["mine.mp4"]
+
 
 class TestRuns:
     def test_the_same_script_again_replaces(self, tmp_path: Path) -> None:
@@ -432,11 +454,30 @@ class TestRuns:
         assert (theirs.read_text(), theirs.stat().st_mtime) == ("theirs", 1)
         assert count_frames(tmp_path / "v" / FIRST) == 4
 
+    def test_somebody_elses_file_called_like_the_marker_stays(self, tmp_path: Path) -> None:
+        theirs = tmp_path / MARKER_NAME
+        theirs.write_text("theirs")
+        os.utime(theirs, (1, 1))
+        for length in (3, 4):
+            with RecordVideo(NumberedEnv(length), tmp_path) as env:
+                run_episodes(env)
+        assert (theirs.read_text(), theirs.stat().st_mtime) == ("theirs", 1)
+        assert count_frames(tmp_path / FIRST) == 4
+        assert count_frames(tmp_path / "rl-video-episode-0-2.mp4") == 5
+
+    def test_a_marker_that_gets_something_in_it_stays(self, tmp_path: Path) -> None:
+        env = RecordVideo(NumberedEnv(3), tmp_path)
+        (tmp_path / MARKER_NAME).write_text("theirs")
+        run_episodes(env)
+        env.close()
+        assert (tmp_path / MARKER_NAME).read_text() == "theirs"
+
+    @pytest.mark.parametrize("reason", [errno.EINVAL, errno.ENOLCK])
     def test_a_file_system_without_locks(
-        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reason: int
     ) -> None:
         def refuse(*_: Any, **__: Any) -> bool:
-            raise OSError(22, "no locks")
+            raise OSError(reason, "no locks")
 
         monkeypatch.setattr(_runs, "try_lock", refuse)
         (tmp_path / FIRST).write_bytes(b"of an earlier run")

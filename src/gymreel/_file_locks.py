@@ -19,8 +19,8 @@ EXCLUSIVE = getattr(fcntl, "F_WRLCK", 1)
 SHARED = getattr(fcntl, "F_RDLCK", 0)
 NONE = getattr(fcntl, "F_UNLCK", 2)
 
-NO_LOCKS = (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP)
-"""What a file system says that has none."""
+NO_LOCKS = (errno.EINVAL, errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP)
+"""What a file system says that has none; ``ENOLCK`` is NFS without its lock daemon."""
 
 
 def try_lock(descriptor: int, kind: int, place: int, num_bytes: int = 1) -> bool:

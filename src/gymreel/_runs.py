@@ -7,11 +7,12 @@ earlier run gives way to a new one of its name.
 A hidden file ``.gymreel-run`` in the folder is how processes know of each other. Each that records
 there holds a shared lock on its first byte. Who gets that byte exclusively is alone and begins a
 run: the file's time of modification is when the run began, by the clock that the videos' times come
-from. The last one to go removes the file. The name of a recording in progress is an exclusive lock
-on another byte, at the place that the hash of the name says. All locks end with their process, so
-nothing has to be cleaned up after a crash.
+from. The last one to go removes the file, at the latest when its process ends. Nothing is ever
+written into it: a file with something in it is somebody else's, and stays as it is. The name of a
+recording in progress is an exclusive lock on another byte, at the place that the hash of the name
+says. All locks end with their process, so nothing has to be cleaned up after a crash.
 
-Where the file system has no locks, or the file cannot be written, a process takes its own start for
+Where the file system has no locks, or the file cannot be used, a process takes its own start for
 that of the run, and does not see the recordings that others have in progress.
 """
 
@@ -59,7 +60,7 @@ class Claim:
                 self._run.claims[self.path.name] = is_done
 
     def release(self) -> None:
-        """Give the name back, as nothing was recorded under it."""
+        """Let others have the name, as nothing was recorded under it."""
         with _lock:
             _release(self._run, self.path.name)
 
@@ -89,9 +90,13 @@ class RunMember:
         """
         with _lock:
             run = self._join(wanted.parent)
+            _claims_in_progress(run)  # So that those of a long training do not add up.
             path = wanted
             for number in range(2, _MAX_SUFFIX):
-                if path == instead_of or _take(run, path):
+                if path == instead_of:
+                    _lock_name(run, path.name)
+                    break
+                if _take(run, path):
                     break
                 path = wanted.with_name(f"{wanted.stem}-{number}{wanted.suffix}")
             run.claims[path.name] = _undecided
@@ -178,6 +183,10 @@ def _settle() -> None:
 
 
 def _claims_in_progress(run: _Run) -> bool:
+    """Release the names of recordings that are done, and return whether there are others.
+
+    From then on the files themselves keep their names from being taken.
+    """
     for name, is_done in list(run.claims.items()):
         if is_done():
             _release(run, name)
@@ -191,12 +200,8 @@ def _take(run: _Run, path: Path) -> bool:
         if not run.claims[name]():
             return False
         _release(run, name)
-    if run.descriptor is not None:
-        try:
-            if not try_lock(run.descriptor, EXCLUSIVE, _place_of(name)):
-                return False
-        except OSError:  # No more locks, say: what is complete is still seen.
-            pass
+    if not _lock_name(run, name):
+        return False
     # After the lock, as the other may have completed its file a moment ago.
     try:
         status = os.lstat(path)
@@ -206,6 +211,16 @@ def _take(run: _Run, path: Path) -> bool:
         return True
     _unlock(run, name)
     return False
+
+
+def _lock_name(run: _Run, name: str) -> bool:
+    """Lock a name, and return False where another process has it."""
+    if run.descriptor is None:
+        return True
+    try:
+        return try_lock(run.descriptor, EXCLUSIVE, _place_of(name))
+    except OSError:  # No more locks, say: what is complete is still seen.
+        return True
 
 
 def _release(run: _Run, name: str) -> None:
@@ -264,7 +279,7 @@ def _open_run(folder: Path) -> _Run:
             break
         try:
             status = os.fstat(descriptor)
-            if not stat.S_ISREG(status.st_mode):
+            if not _is_marker(status):
                 break
             key = (status.st_dev, status.st_ino)
             is_first = try_lock(descriptor, EXCLUSIVE, 0)
@@ -302,16 +317,14 @@ def _open_run(folder: Path) -> _Run:
 
 def _touch(descriptor: int, start_ns: int | None) -> None:
     """Set when the run began: now, by the file system's clock, or when this process began it."""
-    try:
-        if os.utime not in os.supports_fd:
-            os.write(descriptor, b"\n")
-        elif start_ns is None:
-            os.utime(descriptor)
-        else:
+    if start_ns is not None:
+        try:
             os.utime(descriptor, ns=(start_ns, start_ns))
-    except OSError:  # Another user's file: a byte more has the same effect.
-        with contextlib.suppress(OSError):
-            os.write(descriptor, b"\n")
+            return
+        except OSError:  # Another user's file, of which only "now" can be said.
+            pass
+    with contextlib.suppress(OSError):
+        os.utime(descriptor)
 
 
 def _close_run(run: _Run) -> None:
@@ -338,7 +351,13 @@ def _close(descriptor: int) -> None:
 
 def _remove_marker(marker: Path) -> None:
     with contextlib.suppress(OSError):
-        os.unlink(marker)
+        if _is_marker(os.lstat(marker)):
+            os.unlink(marker)
+
+
+def _is_marker(status: os.stat_result) -> bool:
+    """Return whether a file of that name can be gymreel's, which writes nothing into it."""
+    return stat.S_ISREG(status.st_mode) and status.st_size == 0
 
 
 _OPEN_MARKER = (

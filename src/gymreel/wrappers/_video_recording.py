@@ -157,9 +157,10 @@ class VideoRecording:
         first = video_path(self.video_folder, f"{name_prefix}-episode-0", suffix, argument)
         make_video_folder(self.video_folder)
         check_names(self.video_folder, name_prefix, suffix)
-        start_ns = self._run.join(first.parent)
-        if warns_of_overwriting:
-            warn_of_overwriting(first, start_ns)
+        if first.parent.is_dir():  # Else it is made for the first recording, if there is one.
+            start_ns = self._run.join(first.parent)
+            if warns_of_overwriting:
+                warn_of_overwriting(first, start_ns)
 
     def _name_environment(self, env: Any) -> str:
         """Say what is recorded; subclasses override this for environments without a spec."""
@@ -241,7 +242,8 @@ class VideoRecording:
     def wait_for_videos(self, timeout_seconds: float | None = None) -> bool:
         """Wait until the video of every recording that has ended is complete.
 
-        What is told of videos, ``on_saved`` and trackers, is told of them. One that is still being
+        ``on_saved`` and trackers are told of these videos, except of those that ``report_when``
+        leaves for :meth:`close` because ``keep`` may still drop them. A video that is still being
         recorded is not waited for: :meth:`stop_recording` ends it.
 
         Args:
@@ -302,9 +304,9 @@ class VideoRecording:
         if claim.path != wanted and not self._has_warned_of_name:
             self._has_warned_of_name = True
             warn_in_recorder(
-                f"{wanted} is another recording's of this run, so this one is {claim.path.name}, "
-                "and likewise from now on. Several recorders in one folder need names of their "
-                "own: RecordVideo(…, name_prefix=…)."
+                f"There is a recording {wanted} of this run already, so this one is "
+                f"{claim.path.name}, and likewise from now on. Recorders that share a folder need "
+                "names of their own: name_prefix=…"
             )
         return writer
 
