@@ -243,7 +243,10 @@ def test_processes_that_are_not_forked_are_patched_too(tmp_path: Path, method: s
     assert run_python(run, tmp_path).stdout.splitlines() == [theirs, ours, ours, theirs]
 
 
-def test_a_process_that_cannot_be_patched_runs_all_the_same(tmp_path: Path) -> None:
+@pytest.mark.parametrize("options", [(), ("-W", "error")])
+def test_a_process_that_cannot_be_patched_runs_all_the_same(
+    tmp_path: Path, options: tuple[str, ...]
+) -> None:
     script = """
         import multiprocessing, os
         import gymreel
@@ -252,7 +255,7 @@ def test_a_process_that_cannot_be_patched_runs_all_the_same(tmp_path: Path) -> N
         os.environ["GYMREEL_NUM_THREADS"] = "some"  # Nobody can import gymreel with that.
         print(multiprocessing.get_context("spawn").Pool(1).apply(os.getpid) != os.getpid())
         """
-    finished = run_python(script, tmp_path)
+    finished = run_python(script, tmp_path, *options)
     assert finished.stdout.strip() == "True"
     assert "gymreel's recorders are not in place in" in finished.stderr
     assert "GYMREEL_NUM_THREADS" in finished.stderr

@@ -203,7 +203,8 @@ def fake_gymnasium(folder: Path, version: str) -> None:
     write(folder / "gymnasium" / "__init__.py", f"__version__ = {version!r}")
 
 
-def test_a_program_with_too_old_a_gymnasium_runs_and_says_so(tmp_path: Path) -> None:
+@pytest.mark.parametrize("action", ["default", "error"])
+def test_a_program_with_too_old_a_gymnasium_runs_and_says_so(tmp_path: Path, action: str) -> None:
     fake_gymnasium(tmp_path / "old", "0.29.1")
     script = """
         import os, subprocess, sys
@@ -211,8 +212,8 @@ def test_a_program_with_too_old_a_gymnasium_runs_and_says_so(tmp_path: Path) -> 
         gymreel.patch(children=True)
         os.environ["PYTHONPATH"] += os.pathsep + os.path.join(sys.argv[1], "old")
         script = "import gymnasium; print(gymnasium.__version__)"
-        subprocess.run([sys.executable, "-c", script], check=True)
-        """
+        subprocess.run([sys.executable, "-W", "ACTION", "-c", script], check=True)
+        """.replace("ACTION", action)
     finished = run_python(script, tmp_path)
     assert finished.stdout == "0.29.1\n"
     assert "gymreel's recorders are not in place in process" in finished.stderr

@@ -7,13 +7,13 @@ import importlib
 import os
 import re
 import sys
-import warnings
 from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
 from gymreel._startup.gymreel_after_import import AfterImport
-from gymreel.errors import GymreelWarning, MissingPackageError
+from gymreel._warnings import warn
+from gymreel.errors import MissingPackageError
 
 __all__ = ["patch", "unpatch"]
 
@@ -82,7 +82,7 @@ def patch(*, children: bool = False, wait: bool = False) -> Callable[[], None]:
         try:
             original = getattr(importlib.import_module(module_name), name)
         except (ImportError, AttributeError) as error:  # A Gymnasium of the future, perhaps.
-            _warn(f"Gymnasium's {module_name}.{name} stays as it is: {error}")
+            warn(f"Gymnasium's {module_name}.{name} stays as it is: {error}")
             continue
         _replace_everywhere(original, getattr(importlib.import_module(ours), name))
     for name, patch_module in _LATER.items():
@@ -199,7 +199,11 @@ try:
     gymreel.patch(wait=recorders_wait)
 except Exception as error:
     import warnings
-    warnings.warn(f"gymreel's recorders are not in place in a process of its own: {error!r}")
+    message = f"gymreel's recorders are not in place in a process of its own: {error!r}"
+    try:
+        warnings.warn(message, stacklevel=2)
+    except Warning:  # With -W error. The process can do without gymreel.
+        print(message, file=sys.stderr)
 finally:
     sys.path = path
 """
@@ -274,7 +278,7 @@ def _patch_sb3(module: ModuleType) -> None:
     try:
         ours = importlib.import_module("gymreel.integrations.sb3").VecVideoRecorder
     except ImportError as error:
-        _warn(f"Stable-Baselines3's VecVideoRecorder stays as it is: {error}")
+        warn(f"Stable-Baselines3's VecVideoRecorder stays as it is: {error}")
         return
     _replace_everywhere(module.VecVideoRecorder, ours)
 
@@ -304,10 +308,6 @@ def _patch_wandb(module: ModuleType) -> None:
                     setattr(recorder, name, before[name])
 
     _set(module, "monitor", monitor_and_restore)
-
-
-def _warn(message: str) -> None:
-    warnings.warn(message, GymreelWarning, stacklevel=3)
 
 
 _LATER: dict[str, Callable[[ModuleType], None]] = {_SB3: _patch_sb3, _WANDB: _patch_wandb}

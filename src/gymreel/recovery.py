@@ -5,15 +5,15 @@ from __future__ import annotations
 import errno
 import os
 import re
-import warnings
 from collections import defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from gymreel import _core
+from gymreel._warnings import warn
 from gymreel.config import MAX_NAME_BYTES, check_path
 from gymreel.encoders import find_container
-from gymreel.errors import ConfigError, GymreelWarning, OutputError
+from gymreel.errors import ConfigError, OutputError
 
 __all__ = ["RecoveredRecording", "find_interrupted", "recover", "recover_and_report"]
 
@@ -77,7 +77,7 @@ def recover(path: str | os.PathLike[str]) -> list[RecoveredRecording]:
     """
     recovered, problems = recover_and_report(path)
     for problem in problems:
-        warnings.warn(problem, GymreelWarning, stacklevel=2)
+        warn(problem)
     return recovered
 
 

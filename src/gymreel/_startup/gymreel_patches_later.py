@@ -40,9 +40,11 @@ def _patch(_: ModuleType) -> None:
     except Exception as error:
         import warnings  # noqa: PLC0415
 
-        warnings.warn(
-            f"gymreel's recorders are not in place in process {os.getpid()}: {error}", stacklevel=2
-        )
+        message = f"gymreel's recorders are not in place in process {os.getpid()}: {error}"
+        try:
+            warnings.warn(message, stacklevel=2)
+        except Warning:  # With -W error. The program can do without gymreel.
+            print(message, file=sys.stderr)
     finally:
         if is_added and _ROOT in sys.path:
             sys.path.remove(_ROOT)
