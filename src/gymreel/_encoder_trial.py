@@ -88,7 +88,7 @@ def _refuse_files(options: Mapping[str, str]) -> None:
 
 
 def _is_plain(name: str, value: str) -> bool:
-    """Tell whether an option of that name is FFmpeg's own, and only a number."""
+    """Return whether an option of that name is FFmpeg's own, and only a number."""
     return name in ("film-grain", "debug") and value.isdigit()
 
 

@@ -240,7 +240,7 @@ def check_path(
 
 
 def _is_encodable(text: str, encoding: str | None) -> bool:
-    """Tell whether text has bytes, in an encoding or in that of file names."""
+    """Return whether text has bytes, in an encoding or in that of file names."""
     try:
         _ = os.fsencode(text) if encoding is None else text.encode(encoding)
     except UnicodeEncodeError:

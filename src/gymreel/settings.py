@@ -54,7 +54,7 @@ def get_num_threads() -> int:
 
 
 def set_priority(priority: Literal["background", "normal"]) -> None:
-    """Say whether encoding gives way to the training loop.
+    """Set whether encoding gives way to the training loop.
 
     Args:
         priority: ``"background"`` (the default) runs worker and encoder threads at a lower priority

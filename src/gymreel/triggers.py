@@ -53,7 +53,7 @@ class Trigger(ABC):
 
     @abstractmethod
     def __call__(self, count: int, /) -> bool:
-        """Say whether to record.
+        """Return whether to record.
 
         Args:
             count: The number of the episode (or step), from 0.
