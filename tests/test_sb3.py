@@ -314,6 +314,19 @@ def test_a_clip_that_is_cut_short_is_named_for_what_it_holds(tmp_path: Path) -> 
         assert env.video_recorder.path == str(path)
 
 
+def test_a_gif_of_a_fast_environment_is_named_for_the_steps_that_it_shows(tmp_path: Path) -> None:
+    venv = make(episode_length=100)
+    venv.envs[0].metadata = {**venv.envs[0].metadata, "render_fps": 100}
+    with pytest.warns(GymreelWarning, match="a GIF no more than 50"):
+        env = VecVideoRecorder(venv, tmp_path, lambda step: step in (0, 25), 20, suffix=".gif")
+    env.reset()
+    act(env, 31)
+    env.close()
+    counts = {name: count_frames(tmp_path / name) for name in names_in(tmp_path)}
+    assert list(counts) == ["rl-video-step-0-to-step-20.gif", "rl-video-step-25-to-step-31.gif"]
+    assert all(count < 20 for count in counts.values()), "the file shows not all that was taken"
+
+
 def test_the_clip_is_where_huggingface_sb3_looks_for_it(tmp_path: Path) -> None:
     """It records a replay like this, and reads the file that ``video_recorder.path`` names."""
     env = VecVideoRecorder(make(), tmp_path, lambda step: step == 0, 3, name_prefix="")

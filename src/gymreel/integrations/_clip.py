@@ -8,7 +8,7 @@ from pathlib import Path
 
 from gymreel._runs import RunMember
 from gymreel.wrappers._arguments import video_path
-from gymreel.writer import Recording
+from gymreel.wrappers._recorded_frames import RecordedFrames
 
 __all__ = ["Clip"]
 
@@ -30,15 +30,23 @@ class Clip:
         self._length = length
         self.path = path
 
-    def rename(self, run: RunMember, folder: str, recording: Recording) -> Path:
+    def rename(self, run: RunMember, folder: str, frames: RecordedFrames) -> Path:
         """Name a complete clip after the steps that it holds, where it was to hold more.
+
+        Args:
+            run: The one that the clip is of.
+            folder: Where the videos go.
+            frames: Those that were taken; the file may show fewer of them.
 
         Returns:
             Where it is then.
+
+        Raises:
+            GymreelError: It has no such name, and keeps the one that it has.
         """
-        if recording.num_frames > self._length:
+        if len(frames) > self._length:
             return self.path
-        end = self.begin + recording.num_frames - 1
+        end = self.begin + len(frames) - 1
         name = f"{self._prefix}-step-{self.begin}-to-step-{end}"
         claim = run.claim(video_path(folder, name, self.path.suffix))
         with contextlib.suppress(OSError):  # Else it keeps the name that it has.

@@ -364,7 +364,9 @@ class VecVideoRecorder(EpisodeRecording, VecEnvWrapper):
             assert writer is not None
             self._clip = Clip(self.name_prefix, self.step_id, int(self.video_length), writer.path)
             self._take_name_of_clip()
-            rename = functools.partial(self._clip.rename, self._run, self.video_folder)
+            rename = functools.partial(
+                self._clip.rename, self._run, self.video_folder, self._recorded_frames
+            )
             self._unfinished.rename(writer, rename)
 
     def _take_name_of_clip(self) -> None:

@@ -30,7 +30,7 @@ class UnfinishedVideos:
         """Start without videos; complete ones are told of through ``reports``."""
         self._reports = reports
         self._videos: dict[VideoWriter, Episode | None] = {}
-        self._renaming: dict[VideoWriter, Callable[[Recording], Path]] = {}
+        self._renaming: dict[VideoWriter, Callable[[], Path]] = {}
         self._forgotten: list[VideoWriter] = []
 
     def __len__(self) -> int:
@@ -47,7 +47,7 @@ class UnfinishedVideos:
             del self._videos[writer]  # They are told of in the order in which they ended.
             self._videos[writer] = episode
 
-    def rename(self, writer: VideoWriter, rename: Callable[[Recording], Path]) -> None:
+    def rename(self, writer: VideoWriter, rename: Callable[[], Path]) -> None:
         """Have a video renamed when it is complete; ``rename`` returns where it is then."""
         self._renaming[writer] = rename
 
@@ -107,8 +107,7 @@ class UnfinishedVideos:
                 self._videos.pop(writer, None)
                 if self._is_there(recording, writer):
                     if writer in self._renaming:
-                        path = self._renaming[writer](recording)
-                        recording = dataclasses.replace(recording, path=path)
+                        recording = dataclasses.replace(recording, path=self._renaming[writer]())
                     self._complete(recording, episode, announce=announce)
             self._drop(writer)
         if wait:
