@@ -16,7 +16,16 @@ from environments import NumberedEnv
 from frames import numbered
 from video_reader import names_in, numbers_in
 
-from gymreel import CallbackError, ConfigError, Episode, VideoWriter, keep, read_episodes
+from gymreel import (
+    CallbackError,
+    ConfigError,
+    Episode,
+    GymreelWarning,
+    OutputError,
+    VideoWriter,
+    keep,
+    read_episodes,
+)
 from gymreel.keep import KeepPolicy
 from gymreel.trackers import Tracker
 from gymreel.triggers import always, at
@@ -253,6 +262,30 @@ def test_a_kept_video_is_not_removed_once_another_may_have_its_place(tmp_path: P
     unfinished.report()  # The second is better than the first, whose place the third has taken.
     assert names_in(tmp_path) == ["same.mp4"]
     assert numbers_in(path) == [3]
+
+
+def test_a_video_that_cannot_be_renamed_is_told_of_under_the_name_that_it_has(
+    tmp_path: Path,
+) -> None:
+    saved: list[Episode] = []
+    unfinished = UnfinishedVideos(EpisodeReports(tmp_path, on_saved=saved.append))
+    paths = [tmp_path / "first.mp4", tmp_path / "second.mp4"]
+
+    def refuse(*_: object) -> Path:
+        raise OutputError(13, "name the video", "Permission denied", "other.mp4")
+
+    for number, path in enumerate(paths):
+        writer = VideoWriter(path)
+        unfinished.add(writer)
+        unfinished.rename(writer, refuse)
+        writer.write(numbered(number))
+        unfinished.ended(writer, Episode(number))
+        writer.close()
+    with pytest.warns(GymreelWarning, match="keeps its name: could not name the video") as caught:
+        unfinished.report()
+    assert len(caught) == len(paths)
+    assert [episode.path for episode in saved] == paths
+    assert len(unfinished) == 0
 
 
 def test_on_saved_may_close_the_environment(tmp_path: Path) -> None:

@@ -106,8 +106,10 @@ class UnfinishedVideos:
                 # First, as what is told of it may come back here.
                 self._videos.pop(writer, None)
                 if self._is_there(recording, writer):
-                    if writer in self._renaming:
-                        recording = dataclasses.replace(recording, path=self._renaming[writer]())
+                    try:
+                        recording = self._renamed(recording, writer)
+                    except GymreelError as error:
+                        failures.append((f"The video {writer.path} keeps its name: ", error))
                     self._complete(recording, episode, announce=announce)
             self._drop(writer)
         if wait:
@@ -145,6 +147,16 @@ class UnfinishedVideos:
     def _taken(self) -> set[Path]:
         """Return where recordings that have ended put their files, if they have not done so."""
         return {writer.path for writer in self._videos if writer.closed}
+
+    def _renamed(self, recording: Recording, writer: VideoWriter) -> Recording:
+        """Return a recording under the name that its file has in the end.
+
+        Raises:
+            GymreelError: It was to be renamed, and that failed.
+        """
+        if writer not in self._renaming:
+            return recording
+        return dataclasses.replace(recording, path=self._renaming[writer]())
 
     def _complete(self, recording: Recording, episode: Episode | None, *, announce: bool) -> None:
         stays = episode is None or self._reports.saved(
