@@ -258,6 +258,38 @@ def test_a_video_that_was_replaced_has_no_number_of_frames(tmp_path: Path) -> No
     assert [first.num_frames, second.num_frames] == [0, 5]
 
 
+def test_a_video_that_was_renamed_is_found_by_its_own_episode_alone(tmp_path: Path) -> None:
+    outside = _video(tmp_path / "secret.mp4")
+    folder = tmp_path / "v"
+    folder.mkdir()
+    new, other = _video(folder / "new.mp4"), _video(folder / "other.mp4")
+
+    def renamed(**changes: Any) -> str:
+        line = {"path": "new.mp4", "num_frames": 1, "num_bytes": new.stat().st_size}
+        return json.dumps({**line, "recorder": "a", "recorded_as": "old.mp4", **changes})
+
+    episodes = [_line(index=0, path="old.mp4", recorder=name) for name in "ab"]
+    hostile: dict[str, list[Any]] = {
+        "recorded_as": [None, 3, ["old.mp4"], {}, "", "\0", "../v/old.mp4"],
+        "recorder": [None, 3, ["a"], "c"],
+        "path": [None, 3, [], "", "\0", "../secret.mp4", str(outside)],
+    }
+    for name, values in hostile.items():
+        for value in values:
+            _write_log(folder, *episodes, renamed(**{name: value}))
+            assert [each.path for each in read_episodes(folder)] == [None, None], (name, value)
+    later = _line(index=1, path="other.mp4", recorder="c")
+    _write_log(folder, *episodes, later, renamed(), renamed(path="other.mp4", recorder="b"))
+    found = read_episodes(folder)
+    assert [(each.path, each.num_frames) for each in found] == [(new, 1), (None, 0), (other, 0)]
+    # One of the name that was planned is there, of a later recorder.
+    _video(folder / "old.mp4")
+    _write_log(folder, *episodes, renamed())
+    assert [episode.path for episode in read_episodes(folder)] == [new, folder / "old.mp4"]
+    _write_log(folder, episodes[0], renamed(path="gone.mp4"))
+    assert [episode.path for episode in read_episodes(folder)] == [None]
+
+
 def test_many_lines_take_little_time_and_memory(tmp_path: Path) -> None:
     count = 50_000
     _write_log(tmp_path, *(_line(index=i, step=i, path=f"e-{i}.mp4") for i in range(count)))

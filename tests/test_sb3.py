@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 import types
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,6 +14,7 @@ import numpy as np
 import pytest
 from environments import NumberedEnv, read_number
 from frames import HEIGHT, WIDTH
+from stalled_encoder import StalledEncoder
 from video_reader import count_frames, decode, names_in, numbers_in, tags
 
 from gymreel import (
@@ -385,6 +387,44 @@ def test_the_log_names_each_clip_as_it_is_called_in_the_end(tmp_path: Path) -> N
     assert [each.path and each.path.name for each in episodes] == expected
     assert [each.length for each in episodes] == [5, 5, 5, 2, 1]
     assert sorted(filter(None, expected)) == names_in(tmp_path)
+
+
+def test_the_log_finds_a_clip_that_is_cut_short_after_its_episode(tmp_path: Path) -> None:
+    told: list[Episode] = []
+    for num_steps in (10, 5, 200):  # The last run has a whole clip of the name that was planned.
+        env = VecVideoRecorder(make(2), tmp_path, lambda step: step == 0, 200, on_saved=told.append)
+        env.reset()
+        act(env, num_steps)
+        env.close()
+    assert [each.path and each.path.name for each in told] == [
+        f"rl-video-step-0-to-step-{num_steps}.mp4" for num_steps in (10, 5, 200)
+    ]
+    with_video = [each for each in read_episodes(tmp_path) if each.path is not None]
+    assert [(each.path, each.recorder, each.num_frames) for each in with_video] == [
+        (each.path, each.recorder, each.num_frames) for each in told
+    ]
+    assert [each.index for each in with_video] == [1, 0, 39]
+
+
+def test_a_reset_does_not_wait_for_the_clip_that_it_cuts_short(tmp_path: Path) -> None:
+    with StalledEncoder(tmp_path / "stalled") as stalled:
+        env = VecVideoRecorder(
+            make(), tmp_path, lambda step: step in (0, 2), episode_log=True, **stalled.settings
+        )
+        env.reset()
+        first = env.recorded_frames.writer
+        assert first is not None
+        act(env, 2)
+        rescue = threading.Timer(20, stalled.resume)  # Of a test that fails, which would hang.
+        rescue.start()
+        env.reset()
+        is_complete = first.poll() is not None
+        rescue.cancel()
+        stalled.resume()
+        env.close()
+    assert not is_complete
+    (episode,) = read_episodes(tmp_path)
+    assert episode.path == tmp_path / "rl-video-step-0-to-step-2.mp4"
 
 
 class _Noting(Tracker):

@@ -62,7 +62,8 @@ class EpisodeLog:
 
     There are two kinds of lines. One is written when an episode ends and has the attributes of an
     ``Episode`` under their own names. The other is written when a video is complete, which may be
-    later, and has its ``path``, ``num_frames``, ``num_bytes`` and ``recorder``.
+    later, and has its ``path``, ``num_frames``, ``num_bytes`` and ``recorder``. For a video that
+    was renamed then, ``recorded_as`` is the path that the lines of its episodes may have.
 
     The lines of one call are one write at the end of the file, so several processes may log into
     one folder. Half a line, left by a process that was killed or by a full disk, is not continued:
@@ -87,16 +88,22 @@ class EpisodeLog:
         now = time.time()
         self._write("".join(self._episode_line(episode, now) for episode in episodes))
 
-    def append_video(self, episode: Episode) -> None:
+    def append_video(self, episode: Episode, *, recorded_as: Path | None = None) -> None:
         """Write a line for the complete video of an episode.
+
+        Args:
+            episode: The episode with the video.
+            recorded_as: What the video was called until it was complete, if it is another path.
 
         Raises:
             OutputError: The file cannot be written.
         """
+        is_renamed = recorded_as is not None and recorded_as != episode.path
+        before = f'"recorded_as": {self._name(recorded_as)}, ' if is_renamed else ""
         self._write(
             f'{{"path": {self._name(episode.path)}, "num_frames": {episode.num_frames}, '
             f'"num_bytes": {episode.num_bytes}, "recorder": {_text(episode.recorder)}, '
-            f'"time": {time.time():.3f}}}\n'
+            f'{before}"time": {time.time():.3f}}}\n'
         )
 
     def _write(self, lines: str) -> None:

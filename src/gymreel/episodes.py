@@ -184,6 +184,8 @@ class _Reader:
         self._episodes: list[Episode] = []
         self._with_video: dict[str, int] = {}
         """Where in the list the latest episode with each video is."""
+        self._named: dict[tuple[str, str], int] = {}
+        """The same for each name that a recorder has given, whether or not there is such a file."""
 
     def read(self, file: BinaryIO) -> list[Episode]:
         """Read a log to its end."""
@@ -236,8 +238,10 @@ class _Reader:
         start = len(self._episodes)
         self._episodes += _make_episodes(len(entries), columns)
         for position, video in enumerate(names, start):
-            if video is not None and (entry := self._listing.find(video)) is not None:
-                self._found(position, video, entry.stat(follow_symlinks=False).st_size)
+            if video is not None:
+                self._note_name(position, video)
+                if (entry := self._listing.find(video)) is not None:
+                    self._found(position, video, entry.stat(follow_symlinks=False).st_size)
 
     def _shared(self, strings: Sequence[str]) -> Iterator[str]:
         return map(self._strings.setdefault, strings, strings)
@@ -250,6 +254,12 @@ class _Reader:
         floats = (number if number is None else float(number) for number in numbers)
         return [number if number is None else share(number, number) for number in floats]
 
+    def _note_name(self, position: int, name: str) -> None:
+        named = self._named
+        if len(named) >= _MAX_SHARED:
+            del named[next(iter(named))]  # A video is complete long before so many others are.
+        named[self._episodes[position].recorder, name] = position
+
     def _found(self, position: int, name: str, num_bytes: int) -> None:
         """Note that an episode's video is there; no earlier episode has it any more."""
         before = self._with_video.get(name)
@@ -261,6 +271,8 @@ class _Reader:
     def _take_video(self, entry: dict[str, Any]) -> None:
         """Note what is said of a complete video, if it is of the file that is there."""
         name, num_frames = entry.get("path"), entry["num_frames"]
+        if "recorded_as" in entry and isinstance(name, str):
+            self._take_new_name(name, entry["recorded_as"], entry.get("recorder"))
         position = self._with_video.get(name) if isinstance(name, str) else None
         if position is None or type(num_frames) is not int or not 0 <= num_frames < _LARGEST_INT:
             return
@@ -268,6 +280,20 @@ class _Reader:
         named = (entry.get("recorder"), entry.get("num_bytes"))
         if named == (episode.recorder, episode.num_bytes):
             self._replace(position, num_frames=num_frames)
+
+    def _take_new_name(self, name: str, before: Any, recorder: Any) -> None:
+        """Note that a video whose episode has it under the name before was renamed."""
+        if not (isinstance(before, str) and isinstance(recorder, str)):
+            return
+        position = self._named.pop((recorder, before), None)
+        if position is None:
+            return
+        if self._with_video.get(before) == position:  # What is there now is another video.
+            del self._with_video[before]
+            self._replace(position, path=None, num_frames=0, num_bytes=0)
+        entry = self._listing.find(name)
+        if entry is not None and self._with_video.get(name, -1) < position:
+            self._found(position, name, entry.stat(follow_symlinks=False).st_size)
 
     def _replace(self, position: int, **changes: Any) -> None:
         self._episodes[position] = dataclasses.replace(self._episodes[position], **changes)

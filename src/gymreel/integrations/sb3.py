@@ -205,6 +205,7 @@ class VecVideoRecorder(EpisodeRecording, VecEnvWrapper):
         )
         self.video_length = video_length
         self.step_id = 0
+        self._writes_log = self._reports.writes_log
         self._gives_images = _renders_plainly(venv)
         self._aspect_ratio = None
         if video_aspect_ratio is not None:
@@ -225,8 +226,9 @@ class VecVideoRecorder(EpisodeRecording, VecEnvWrapper):
         self._settle_videos()
         obs = self.venv.reset()
         is_due = self._video_enabled()
-        if is_due and self._clip is not None and self._clip.begin != self.step_id:
-            self._end_clip()
+        is_next = self._clip is not None and self._clip.begin != self.step_id
+        if is_due and is_next and self.recording:
+            self._stop_recording()
         self._log_unfinished_episodes()
         self._totals = EpisodeTotals(self._totals.index + 1)
         if is_due:
@@ -259,7 +261,7 @@ class VecVideoRecorder(EpisodeRecording, VecEnvWrapper):
             totals.info = infos[0]
             totals.truncated = bool(infos[0].get("TimeLimit.truncated", False))
             totals.terminated = not totals.truncated
-        if self._reports.writes_log:
+        if self._writes_log:
             self._sums.add_step(rewards, _NONE)
             if np.any(dones):
                 self._log_episodes(np.flatnonzero(dones), infos)
@@ -281,21 +283,14 @@ class VecVideoRecorder(EpisodeRecording, VecEnvWrapper):
             GymreelError: A video failed and ``on_error`` is ``"raise"``.
         """
         try:
-            self._end_clip()
+            if self.recording:
+                self._stop_recording()
             self._log_unfinished_episodes()
         finally:
             try:
                 VecEnvWrapper.close(self)
             finally:
                 self._complete_videos()
-
-    def _end_clip(self) -> None:
-        """End the recording, and wait for the name of its file if the log is to have that."""
-        if self.recording:
-            self._stop_recording()
-            if self._reports.writes_log and self._sums.lengths[0] > 0:
-                self._unfinished.wait()
-                self._settle_videos()
 
     def _log_episodes(self, environments: Indices, infos: Sequence[Any] | None) -> None:
         """Log episodes that end here; without infos, their environments have not ended them."""

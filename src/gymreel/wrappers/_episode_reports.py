@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 import itertools
 import os
 import platform
@@ -114,13 +115,16 @@ class EpisodeReports:
         if self._log is not None:
             self._write(self._log.append, episodes)
 
-    def saved(self, episode: Episode, taken: Collection[Path] = ()) -> bool:
+    def saved(
+        self, episode: Episode, taken: Collection[Path] = (), *, recorded_as: Path | None = None
+    ) -> bool:
         """Decide whether a video that is complete stays, and tell of it if that is certain.
 
         Args:
             episode: The episode with the video.
             taken: The paths at which later recordings of this recorder may have put their files by
                 now: nothing is removed there.
+            recorded_as: What the video was called until it was complete, if it is another path.
 
         Returns:
             Whether it stays, as far as is known by now.
@@ -129,7 +133,8 @@ class EpisodeReports:
         if not self._stays(episode, taken):
             return False
         if self._log is not None:
-            self._write(self._log.append_video, episode)
+            append = functools.partial(self._log.append_video, recorded_as=recorded_as)
+            self._write(append, episode)
         if self._waits:
             self._untold.append(episode)
         else:

@@ -110,7 +110,7 @@ class UnfinishedVideos:
                         recording = self._renamed(recording, writer)
                     except GymreelError as error:
                         failures.append((f"The video {writer.path} keeps its name: ", error))
-                    self._complete(recording, episode, announce=announce)
+                    self._complete(recording, writer, episode, announce=announce)
             self._drop(writer)
         if wait:
             self._await_forgotten()
@@ -158,10 +158,13 @@ class UnfinishedVideos:
             return recording
         return dataclasses.replace(recording, path=self._renaming[writer]())
 
-    def _complete(self, recording: Recording, episode: Episode | None, *, announce: bool) -> None:
+    def _complete(
+        self, recording: Recording, writer: VideoWriter, episode: Episode | None, *, announce: bool
+    ) -> None:
         stays = episode is None or self._reports.saved(
             episode.with_video(recording.path, recording.num_frames, recording.num_bytes),
             self._taken(),
+            recorded_as=writer.path,
         )
         if announce and stays:
             print(f"Saved {recording.path}: {recording.num_frames} frames")
