@@ -131,6 +131,30 @@ def test_policies_of_ones_own_may_revoke_unless_they_say_otherwise(tmp_path: Pat
         assert len(saved) == 1
 
 
+@pytest.mark.parametrize("report_when", ["certain", "complete"])
+@pytest.mark.parametrize("policy", [keep.best(1), keep.last(1)], ids=repr)
+def test_what_stayed_at_close_stays(tmp_path: Path, policy: KeepPolicy, report_when: Any) -> None:
+    saved: list[int] = []
+    env = RecordVideo(
+        _Returns([1.0, 5.0, 3.0, 9.0]),
+        tmp_path / "v",
+        always,
+        keep=policy,
+        on_saved=lambda episode: saved.append(episode.index),
+        report_when=report_when,
+    )
+    kept: list[str] = []
+    for _ in range(2):
+        run_episodes(env, 2)
+        env.stop_recording()
+        env.close()
+        assert set(kept) < set(names_in(tmp_path / "v"))
+        kept = names_in(tmp_path / "v")
+    assert kept == ["rl-video-episode-1.mp4", "rl-video-episode-3.mp4"]
+    if report_when == "certain":
+        assert saved == [1, 3]
+
+
 def test_what_is_called_at_close_may_close(tmp_path: Path) -> None:
     saved: list[int] = []
 

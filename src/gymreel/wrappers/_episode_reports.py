@@ -142,8 +142,14 @@ class EpisodeReports:
         return True
 
     def settle(self) -> None:
-        """Tell of the videos that have stayed: the recorder has come to its end."""
+        """Tell of the videos that have stayed: the recorder has come to its end.
+
+        What is recorded after that is chosen from anew, so that no video goes that was told of, nor
+        one that another process has put in its place by then.
+        """
         self._notice_fork()
+        self._keep = copy.deepcopy(self._keep)  # Those of the user's own are not copied.
+        self._kept = []
         while self._untold:  # One by one, as what is called may come back here.
             self._tell_saved(self._untold.pop(0))
 
