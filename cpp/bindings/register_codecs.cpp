@@ -1,3 +1,4 @@
+#include "gil_released.hpp"
 #include "register.hpp"
 
 #include <core/codecs.hpp>
@@ -32,7 +33,7 @@ void register_codecs(py::module_& module) {
             config.fps_numerator = fps.first;
             config.fps_denominator = fps.second;
             config.options = std::move(options);
-            const py::gil_scoped_release unlocked;  // Opening waits for other encoders that are being opened.
+            const GilReleased no_gil;  // Opening waits for other encoders that are being opened.
             return try_encoder(config);
         },
         py::arg("encoder"), py::arg("pixel_format"), py::arg("fps"), py::arg("options"));

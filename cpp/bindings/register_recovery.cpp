@@ -1,3 +1,4 @@
+#include "gil_released.hpp"
 #include "register.hpp"
 
 #include <core/recovery.hpp>
@@ -13,7 +14,7 @@ void register_recovery(py::module_& module) {
         "recover_file",
         [](const std::filesystem::path& partial, const std::filesystem::path& target, const std::string& muxer) {
             const RecoveredFile recovered = [&] {
-                const py::gil_scoped_release no_gil;
+                const GilReleased no_gil;
                 return recover_file(partial, target, muxer);
             }();
             const py::object damaged = recovered.damaged_path.empty() ? py::none() : py::cast(recovered.damaged_path);
@@ -22,8 +23,8 @@ void register_recovery(py::module_& module) {
         },
         py::arg("partial"), py::arg("target"), py::arg("muxer"));
     // A file system may take its time, and a lock that somebody looks at for a moment is waited for.
-    module.def("remove_leftover", &remove_leftover, py::arg("path"), py::call_guard<py::gil_scoped_release>());
-    module.def("is_being_recorded", &is_being_recorded, py::arg("path"), py::call_guard<py::gil_scoped_release>());
+    module.def("remove_leftover", &remove_leftover, py::arg("path"), py::call_guard<GilReleased>());
+    module.def("is_being_recorded", &is_being_recorded, py::arg("path"), py::call_guard<GilReleased>());
 }
 
 }  // namespace gymreel

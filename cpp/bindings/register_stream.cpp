@@ -1,5 +1,6 @@
 #include "register.hpp"
 
+#include "gil_released.hpp"
 #include "numpy_frame.hpp"
 #include "tile_layout.hpp"
 
@@ -32,32 +33,6 @@ using namespace std::chrono_literals;
 
 // How often a call that waits looks whether Ctrl-C was pressed.
 constexpr std::chrono::milliseconds signal_interval = 50ms;
-
-bool is_interpreter_ending() noexcept {
-#if PY_VERSION_HEX >= 0x030D0000
-    return Py_IsFinalizing() != 0;
-#else
-    return _Py_IsFinalizing() != 0;
-#endif
-}
-
-/// Without the GIL for as long as it lives. A thread that would get it back from an interpreter that is ending stops
-/// there for good, as CPython 3.14 does by itself: the older ones end the thread instead, by unwinding a stack that
-/// holds references, which must not be let go of without the GIL.
-class GilReleased {
-public:
-    GilReleased() : ends_it_(is_interpreter_ending()), state_(PyEval_SaveThread()) {}
-    ~GilReleased() noexcept(false) {
-        while (is_interpreter_ending() && !ends_it_) std::this_thread::sleep_for(1h);
-        PyEval_RestoreThread(state_);
-    }
-    GilReleased(const GilReleased&) = delete;
-    GilReleased& operator=(const GilReleased&) = delete;
-
-private:
-    bool ends_it_;  // Nobody else has the GIL once the interpreter is ending.
-    PyThreadState* state_;
-};
 
 /// Whether everything was closed because the interpreter ends.
 std::atomic<bool> is_leaving{false};

@@ -9,7 +9,8 @@ namespace gymreel {
 
 bool Completers::hand_over(std::shared_ptr<Stream>& stream, const Settings& settings) noexcept {
     const std::lock_guard lock(mutex_);
-    if (is_stopping_) return false;
+    constexpr int longest_line = 64;  // Each stream in it has a file open.
+    if (is_stopping_ || line_.size() >= longest_line) return false;
     if (num_idle_ <= line_.size() && static_cast<int>(threads_.size()) < settings.max_threads) start_thread(settings);
     if (threads_.empty()) return false;
     line_.push_back(std::move(stream));

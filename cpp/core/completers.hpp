@@ -26,11 +26,11 @@ public:
         CpuAffinity affinity;
     };
 
-    /// Takes a stream over that only has to be completed. False where there is no thread for it and none can be started:
-    /// then the stream is still the caller's.
+    /// Takes a stream over that only has to be completed. False where there is no thread for it and none can be started,
+    /// or 64 streams wait already: then the stream is still the caller's.
     bool hand_over(std::shared_ptr<Stream>& stream, const Settings& settings) noexcept;
 
-    /// Threads that run end once their stream is complete; others, with the settings of that time, do the rest.
+    /// Threads that run end once the line is empty; later work starts others, with the settings of that time.
     void replace_threads() noexcept;
 
     /// Ends the threads once the line is empty. Meanwhile no stream is taken over.

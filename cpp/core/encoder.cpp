@@ -13,7 +13,6 @@ extern "C" {
 #include <exception>
 #include <new>
 #include <string_view>
-#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -60,7 +59,7 @@ void check_threads(int num_threads) {
                 changed.wait(lock, [&] { return is_over; });
             });
         }
-    } catch (const std::system_error&) {
+    } catch (const std::exception&) {
         can_start = false;
     }
     {
@@ -108,9 +107,10 @@ Encoder::Encoder(const EncoderConfig& config, int width, int height, int num_thr
       frame_(or_bad_alloc(av_frame_alloc())),
       packet_(or_bad_alloc(av_packet_alloc())) {
     check_encoder_options(config.encoder, config.options);  // Here, because opening passes over unknown ones.
+    context_ = make_context();
+    converter_ = make_frame_converter(context_->pix_fmt);
     context_ = open(Lookahead::usual);
     extradata_.assign(context_->extradata, context_->extradata + context_->extradata_size);
-    converter_ = make_frame_converter(context_->pix_fmt);
 }
 
 /// What is set before opening, which is all that describes the stream but for the extradata.
@@ -171,14 +171,16 @@ CodecContextPtr Encoder::open_successor() {
         try {
             CodecContextPtr brief = open(Lookahead::brief);
             if (goes_on(*brief)) return brief;
+            end(*brief, false);
         } catch (const Error&) {  // The user's options do not go with it.
         }
         can_be_brief_ = false;
         lookahead_ = Lookahead::usual;
     }
     CodecContextPtr usual = open(Lookahead::usual);
-    if (!goes_on(*usual)) usual.reset();
-    return usual;
+    if (goes_on(*usual)) return usual;
+    end(*usual, false);
+    return nullptr;
 }
 
 std::mutex& Encoder::opening() {
@@ -187,23 +189,28 @@ std::mutex& Encoder::opening() {
 }
 
 Encoder::~Encoder() {
-    // SVT-AV1 never comes back from being freed before it was told that it is over, nor from being told so before it
-    // has seen a frame. The others need not finish what nobody wants any more.
-    if (!is_open() || is_flushed_ || context_->codec->name != std::string_view("libsvtav1")) return;
-    if (has_seen_nothing()) send_filler();
-    avcodec_send_frame(context_.get(), nullptr);
-    while (avcodec_receive_packet(context_.get(), packet_.get()) >= 0) av_packet_unref(packet_.get());
+    if (is_open() && !is_flushed_) end(*context_, !has_seen_nothing());
 }
 
-void Encoder::send_filler() noexcept {
+/// Before an encoder is freed that was not flushed. SVT-AV1 never comes back from being freed before it was told that it
+/// is over, nor from being told so before it has seen a frame. The others need not finish what nobody wants any more.
+void Encoder::end(AVCodecContext& context, bool has_seen_frame) noexcept {
+    if (context.codec->name != std::string_view("libsvtav1")) return;
+    if (!has_seen_frame) send_filler(context);
+    avcodec_send_frame(&context, nullptr);
+    while (avcodec_receive_packet(&context, packet_.get()) >= 0) av_packet_unref(packet_.get());
+}
+
+/// Sends any picture: the loaded one, where there is one.
+void Encoder::send_filler(AVCodecContext& context) noexcept {
     try {
         constexpr std::uint8_t grey = 128;
-        load(FrameView{&grey, 1, 1, 1, 1, 1, 1});
+        if (frame_->buf[0] == nullptr) load(FrameView{&grey, 1, 1, 1, 1, 1, 1});
     } catch (const std::exception&) {  // Without memory there is nothing that could be sent.
         return;
     }
     frame_->pts = 0;
-    avcodec_send_frame(context_.get(), frame_.get());
+    avcodec_send_frame(&context, frame_.get());
 }
 
 AVFrame& Encoder::writable_frame() {
@@ -215,7 +222,6 @@ AVFrame& Encoder::writable_frame() {
         frame_->height = context_->height;
         check(av_frame_get_buffer(frame_.get(), 0), "allocate a frame", ErrorKind::encode);
     }
-    frame_->quality = context_->global_quality;  // Where encoders with a fixed quantiser look for it.
     frame_->colorspace = context_->colorspace;
     frame_->color_primaries = context_->color_primaries;
     frame_->color_trc = context_->color_trc;
@@ -242,6 +248,7 @@ void Encoder::encode(const PacketSink& sink) {
 
 void Encoder::send() {
     frame_->pts = next_pts_++ - pts_offset_;
+    frame_->quality = context_->global_quality;  // Where encoders with a fixed quantiser look for it.
     check(avcodec_send_frame(context_.get(), frame_.get()), "encode a frame", ErrorKind::encode);
     frame_->pict_type = AV_PICTURE_TYPE_NONE;
 }
@@ -298,7 +305,12 @@ bool Encoder::drain(const PacketSink& sink) {
     } else {
         next = make_context();
     }
-    flush(sink);
+    try {
+        flush(sink);
+    } catch (...) {
+        if (avcodec_is_open(next.get()) != 0) end(*next, false);
+        throw;
+    }
     is_flushed_ = false;
     context_ = std::move(next);
     run_start_ = next_pts_;

@@ -84,7 +84,8 @@ private:
     void begin_run(const PacketSink& sink);
     AVFrame& writable_frame();
     void send();
-    void send_filler() noexcept;
+    void end(AVCodecContext& context, bool has_seen_frame) noexcept;
+    void send_filler(AVCodecContext& context) noexcept;
     void receive(const PacketSink& sink);
     void hand_on(const PacketSink& sink);
 

@@ -12,6 +12,10 @@
 #include <new>
 #include <utility>
 
+#ifndef _WIN32
+#include <pthread.h>
+#endif
+
 namespace gymreel {
 namespace {
 
@@ -27,7 +31,7 @@ constexpr std::size_t large_frame_bytes = std::size_t{256} << 10;
 constexpr std::chrono::milliseconds look_interval{2};
 constexpr std::chrono::milliseconds watch_time{200};
 
-// While streams rest, an idle worker looks at least that often: it may be busy with another stream who put one there.
+// While streams rest, an idle worker looks at least this often: the worker that put one to rest may be busy with another.
 constexpr std::chrono::milliseconds rest_interval{250};
 
 }  // namespace
@@ -198,8 +202,9 @@ bool Engine::provide_worker() noexcept {
     if (is_stopping_) return true;  // Workers that are told to stop empty the line first.
     if (line_.empty() && resting_.empty()) return true;
     if (num_idle_ > 0 && !line_.empty()) work_to_do_.notify_one();
-    // Those who are idle may have been woken for the streams before this one. For streams that rest one is enough.
-    const int num_wanted = std::max(line_.size(), workers_.empty() ? 1 : 0);
+    // Those who are idle may have been woken for the streams before this one. For streams that rest one is enough, who
+    // must not be kept by another stream.
+    const int num_wanted = std::max(line_.size(), resting_.empty() ? 0 : 1);
     if (num_idle_ < num_wanted && static_cast<int>(workers_.size()) < thread_limit()) {
         [[maybe_unused]] const SignalsBlocked no_signals;
         try {
@@ -234,7 +239,10 @@ void Engine::put_back(std::shared_ptr<Stream> stream, Stream::Left left, std::un
         // work is finite, so the others have their turns.
         case Stream::Left::last: line_.push_front(std::move(stream)); break;
         case Stream::Left::nothing:
-            if (const auto due = stream->rests_until()) resting_.add(std::move(stream), *due);
+            if (const auto due = stream->rests_until()) {
+                resting_.add(std::move(stream), *due);
+                if (num_asleep_ > 0) work_to_do_.notify_one();  // Who sleeps knows nothing of that time yet.
+            }
             break;
         case Stream::Left::completion: {
             const Completers::Settings settings{thread_limit(), settings_.priority, affinity_};
@@ -276,7 +284,9 @@ bool Engine::wait_for_work(std::unique_lock<std::mutex>& lock, unsigned epoch) {
     }
     while (!is_awaited()) {
         if (resting_.empty() && num_encoders_ == 0) {
+            ++num_asleep_;
             work_to_do_.wait(lock);
+            --num_asleep_;
         } else {
             const auto latest = Clock::now() + rest_interval;
             work_to_do_.wait_until(lock, resting_.empty() ? latest : std::min(latest, resting_.first_due()));

@@ -107,6 +107,7 @@ private:
     std::list<std::thread> workers_;
     Completers completers_;
     int num_idle_ = 0;
+    int num_asleep_ = 0;  // Of the idle ones, those that wait for no time.
     bool has_watcher_ = false;
     bool is_stopping_ = false;
     unsigned epoch_ = 0;  // Changes with the settings; workers of an earlier one leave.

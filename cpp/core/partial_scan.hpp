@@ -39,7 +39,8 @@ struct PartialScan {
 };
 
 /// Looks at a file that nobody writes to any more, without any library: structure, order and times, and where the file
-/// has integrity marks, every byte. Needs memory for 8 bytes per packet.
+/// has integrity marks, every byte. Needs memory for a small multiple of the
+/// number of packets and elements.
 ///
 /// `muxer` is FFmpeg's name of the container.
 /// Errors: Error (output) where the file cannot be read; std::bad_alloc.

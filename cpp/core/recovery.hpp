@@ -36,8 +36,7 @@ RecoveredFile recover_file(const std::filesystem::path& partial, const std::file
 bool remove_leftover(const std::filesystem::path& path) noexcept;
 
 /// True where a process, this one included, has the file open for recording, or it is no regular file that can be
-/// opened. Where the file
-/// system has no locks it is false.
+/// opened. Where the file system has no locks it is false.
 bool is_being_recorded(const std::filesystem::path& path) noexcept;
 
 }  // namespace gymreel

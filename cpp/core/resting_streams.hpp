@@ -37,7 +37,7 @@ public:
     bool empty() const noexcept { return entries_.empty(); }
     Time first_due() const noexcept { return entries_.begin()->first; }
 
-    /// A stream that does not rest yet.
+    /// Of a stream that rests already only the time changes.
     void add(std::shared_ptr<Stream> stream, Time due) noexcept;
 
     /// Does nothing where the stream does not rest.

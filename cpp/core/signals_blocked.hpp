@@ -7,8 +7,8 @@
 
 namespace gymreel {
 
-/// While it lives, threads that start inherit a mask without signals: those are for the program's own threads. A crash is
-/// not: whoever handles those (faulthandler) is to hear of one in a worker too.
+/// While it lives, threads that start inherit a mask that blocks signals: those are for the program's own threads. The
+/// signals of a crash stay unblocked, so that faulthandler hears of one in a worker.
 ///
 /// Thread: that which it was made on. Errors: none.
 class SignalsBlocked {

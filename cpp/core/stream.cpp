@@ -287,7 +287,7 @@ void Stream::write_packet(AVPacket& packet) {
     const std::int64_t number = packet.pts;  // In units of frames, until the file has it.
     held_.came_out(number);
     pace_.packet_came(Pace::Clock::now());
-    if (file_->write(packet)) return;
+    if (!file_->write(packet)) return;  // It is in a fragment that goes on.
     held_.saved();
     pace_.fragment_ended();
 }

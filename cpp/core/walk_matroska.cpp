@@ -135,11 +135,6 @@ private:
         const std::uint64_t mask = (std::uint64_t{1} << (7 * size_size)) - 1;
         const std::uint64_t size = reader_.number(position + id_size, size_size) & mask;
         element.has_size = size != mask;
-        constexpr std::uint64_t largest = std::uint64_t{1} << 56;
-        if (size >= largest) {
-            element.end = element.content;
-            return element.has_size ? Step::Kind::wrong : Step::Kind::header;
-        }
         element.end = element.content + static_cast<std::int64_t>(element.has_size ? size : 0);
         return element.end > limit ? Step::Kind::cut : Step::Kind::header;
     }

@@ -193,7 +193,7 @@ private:
             if (child.type == tag("avcC") && child.size() > 4) nal_length_size_ = number(child.content + 4, 1) % 4 + 1;
             if (child.type == tag("hvcC") && child.size() > 21)
                 nal_length_size_ = number(child.content + 21, 1) % 4 + 1;
-            if (child.type == tag("vpcC") && child.size() > 8) pixel_format_ = pixel_format_of(child);
+            if (child.type == tag("vpcC") && child.size() > 9) pixel_format_ = pixel_format_of(child);
             return child.type != tag("cmov") && child.type != tag("sinf") && child.type != tag("wave");
         });
     }
@@ -276,7 +276,9 @@ private:
         const std::int64_t count = number(samples.content + 4);
         const int stride = 4 * (((flags >> 8) & 1) + ((flags >> 9) & 1) + ((flags >> 10) & 1) + ((flags >> 11) & 1));
         const std::int64_t table = samples.content + 12 + ((flags & 0x4) != 0 ? 4 : 0);
-        if ((flags & 0x1) == 0 || count == 0 || samples.end - table != count * stride) return unknown;
+        constexpr std::int64_t most_in_fragment = 1 << 16;  // A quarter of a second holds far fewer.
+        if ((flags & 0x1) == 0 || count == 0 || count > most_in_fragment || samples.end - table != count * stride)
+            return unknown;
         if (number(samples.content + 8) != moof.end - begin + box_header_size) return "a fragment with others' data";
         std::int64_t position = moof.end + box_header_size;
         for (std::int64_t i = 0; i < count; ++i) {

@@ -1,6 +1,8 @@
 #include "engine.hpp"
 #include "error.hpp"
 #include "frames.hpp"
+#include "partial_scan.hpp"
+#include "resting_streams.hpp"
 
 #include <doctest/doctest.h>
 
@@ -33,6 +35,15 @@ void wait_for(Stream& stream) {
 
 void write_when_room(Engine& engine, const std::shared_ptr<Stream>& stream, const FrameView& view) {
     while (!engine.write_copy(stream, view)) stream->wait_for_room(1, 1000ms);
+}
+
+/// Packets that a kill at this moment would leave.
+std::size_t count_packets(const std::filesystem::path& partial, const std::string& muxer) {
+    if (!std::filesystem::exists(partial)) return 0;
+    const TemporaryFolder folder;
+    std::filesystem::copy_file(partial, folder / "copy");  // The file itself is locked by its writer.
+    FileOutput copy(folder / "copy", FileOutput::Open::leftover);
+    return scan_partial(copy, muxer).times.size();
 }
 
 std::size_t count_spent(Engine& engine) { return engine.take_spent().size(); }
@@ -177,6 +188,37 @@ TEST_CASE("engine: finish_all finishes every stream, and after stop_workers work
         }
     }
     engine.stop_workers();  // Without any.
+}
+
+TEST_CASE("engine: what the encoder gives at once is in the file soon, though no frame follows") {
+    const TemporaryFolder folder;
+    Engine& engine = Engine::instance();
+    const auto stream = engine.open(config_of(folder / "video"));
+    for (int frame = 0; frame < 3; ++frame) write_when_room(engine, stream, GreyFrame(frame).view());
+    const auto deadline = std::chrono::steady_clock::now() + 20s;
+    while (count_packets(folder / ".video.partial", "matroska") < 3 && std::chrono::steady_clock::now() < deadline) {
+        std::this_thread::yield();
+    }
+    CHECK(count_packets(folder / ".video.partial", "matroska") == 3);
+    engine.finish(stream);
+    wait_for(*stream);
+    CHECK(are_greys(decode(stream->result()->path), 0, 1, 3));
+}
+
+TEST_CASE("engine: a stream that is put to rest twice rests once, until the second time") {
+    const TemporaryFolder folder;
+    MemoryBudget budget(1 << 20);
+    const auto first = std::make_shared<Stream>(config_of(folder / "first"), budget);
+    const auto second = std::make_shared<Stream>(config_of(folder / "second"), budget);
+    RestingStreams streams;
+    const RestingStreams::Time now{};
+    streams.add(first, now + 1s);
+    streams.add(second, now + 2s);
+    streams.add(first, now + 3s);
+    CHECK(streams.pop_first() == second);
+    CHECK(streams.first_due() == now + 3s);
+    CHECK(streams.pop_first() == first);
+    CHECK(streams.empty());
 }
 
 TEST_CASE("engine: threads that write to one stream lose and mix nothing") {
