@@ -62,10 +62,15 @@ class RecordVideo(
 
     Differences from Gymnasium: a video is complete a moment after the ``reset`` or ``step`` that
     ends it has returned, unless ``wait`` is True; :meth:`wait_for_videos` waits when it is called.
-    ``gc_trigger`` is None by default, because the wrapper holds no
-    frames whose memory a ``gc.collect()`` at the end of every recording could give back. An fps of
-    None in the environment's metadata means 30. :meth:`close` ends the recording before it closes
-    the environment, so none is lost if that fails. Changing ``_video_name`` renames nothing.
+    Gymnasium overwrites a video when a second one of the same name is recorded. Here the second
+    one gets a number after its name if the first is of the same process (a notebook cell run again,
+    an evaluation loop that makes a new recorder) or of another that records there at the same
+    time; videos of earlier runs are overwritten. While recorders are open, the folder holds hidden
+    files besides: the partial files and ``.gymreel-run``. ``gc_trigger`` is None by default,
+    because the wrapper holds no frames whose memory a ``gc.collect()`` at the end of every
+    recording could give back. An fps of None in the environment's metadata means 30. :meth:`close`
+    ends the recording before it closes the environment, so none is lost if that fails. Changing
+    ``_video_name`` renames nothing.
     """
 
     def __init__(  # Gymnasium's order.
