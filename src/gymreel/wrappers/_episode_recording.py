@@ -40,7 +40,7 @@ class EpisodeRecording(VideoRecording):
         self._totals = EpisodeTotals(self.episode_id, seed)
 
     def _tell_episode(self) -> None:
-        """Tell of the current episode, which ends here, once.
+        """Report the current episode, which ends here, once.
 
         One without a step is told of if there is a video of it: each video has its line in the log.
         """
