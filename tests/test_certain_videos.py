@@ -15,6 +15,7 @@ import pytest
 from environments import NumberedEnv, run_episodes
 from gymnasium.envs.registration import EnvSpec
 from gymnasium.vector import SyncVectorEnv
+from noting_tracker import NotingTracker
 from subprocesses import run_python
 from vector_environments import act
 from video_reader import names_in
@@ -37,18 +38,6 @@ class _Returns(NumberedEnv):
     def step(self, action: int) -> tuple[int, Any, bool, bool, dict[str, Any]]:
         observation, _, terminated, truncated, info = super().step(action)
         return observation, next(self._returns) if terminated else 0.0, terminated, truncated, info
-
-
-class _Notes(Tracker):
-    def __init__(self) -> None:
-        self.episodes: list[Episode] = []
-        self.videos: list[Episode] = []
-
-    def log_episode(self, episode: Episode) -> None:
-        self.episodes.append(episode)
-
-    def log_video(self, episode: Episode) -> None:
-        self.videos.append(episode)
 
 
 def _complete(env: Any) -> None:
@@ -81,7 +70,7 @@ def test_videos_are_told_of_when_it_is_certain_that_they_stay(
     tmp_path: Path, policy: Any, may_revoke: bool, kept: list[int], report_when: Any
 ) -> None:
     saved: list[Episode] = []
-    notes = _Notes()
+    notes = NotingTracker()
     env = RecordVideo(
         _Returns(RETURNS),
         tmp_path / "v",
@@ -212,7 +201,7 @@ def test_episodes_that_were_cut_off_are_no_real_ones(
 
 @pytest.mark.parametrize("layout", ["grid", "separate"])
 def test_vector_environments_that_are_closed_leave_no_failures(tmp_path: Path, layout: Any) -> None:
-    notes = _Notes()
+    notes = NotingTracker()
     envs = VectorRecordVideo(
         SyncVectorEnv([lambda: NumberedEnv(3)] * 2),
         tmp_path / "v",

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from environments import NumberedEnv
 from frames import numbered
+from noting_tracker import NotingTracker
 from video_reader import names_in, numbers_in
 
 from gymreel import (
@@ -326,16 +327,9 @@ def test_a_copy_keeps_and_tells_on_its_own(tmp_path: Path, make_twin: Callable[[
     assert len(read_episodes(tmp_path / "v")) == 1
 
 
-class _Notes(Tracker):
-    def __init__(self) -> None:
-        self.episodes: list[Episode] = []
-        self.videos: list[Episode] = []
-
-    def log_episode(self, episode: Episode) -> None:
-        self.episodes.append(episode)
-
+class _Notes(NotingTracker):
     def log_video(self, episode: Episode) -> None:
-        self.videos.append(episode)
+        super().log_video(episode)
         if episode.index == 3:
             raise RuntimeError("no connection")
 

@@ -15,6 +15,7 @@ import pytest
 from environments import NumberedEnv
 from gymnasium.vector import AsyncVectorEnv, AutoresetMode, SyncVectorEnv, VectorWrapper
 from gymnasium.wrappers.vector import DictInfoToList
+from noting_tracker import NotingTracker
 from vector_environments import (
     MODE_NAMES,
     MODES,
@@ -28,7 +29,6 @@ from vector_environments import (
 from video_reader import names_in, tags
 
 from gymreel import CallbackError, Episode, keep, read_episodes
-from gymreel.trackers import Tracker
 from gymreel.triggers import always, at, never
 from gymreel.wrappers import KeepTerminalFrame, RecordEpisodeStatistics
 from gymreel.wrappers.vector import RecordEpisodeStatistics as VectorStatistics
@@ -69,27 +69,13 @@ def kept(number: int, length: int) -> Any:
     return KeepTerminalFrame(Telling(number, length))
 
 
-class Noting(Tracker):
-    """Notes what it is told."""
-
-    def __init__(self) -> None:
-        self.episodes: list[Episode] = []
-        self.videos: list[Episode] = []
-
-    def log_episode(self, episode: Episode) -> None:
-        self.episodes.append(episode)
-
-    def log_video(self, episode: Episode) -> None:
-        self.videos.append(episode)
-
-
 @pytest.mark.parametrize("layout", ["grid", "separate"])
 @pytest.mark.parametrize("make", [SyncVectorEnv, AsyncVectorEnv])
 @pytest.mark.parametrize("mode", MODES, ids=MODE_NAMES)
 def test_infos_are_each_environments_own(
     tmp_path: Path, mode: AutoresetMode, make: Any, layout: Any
 ) -> None:
-    noting = Noting()
+    noting = NotingTracker()
     saved: list[Episode] = []
     fns = [functools.partial(kept, i, length) for i, length in enumerate((2, 3, 2))]
     envs = RecordVideo(
@@ -239,7 +225,7 @@ def test_functions_that_raise_are_named_and_the_videos_stay(
 
 
 def test_infos_in_a_list_are_understood(tmp_path: Path) -> None:
-    noting = Noting()
+    noting = NotingTracker()
     base = DictInfoToList(SyncVectorEnv(telling(2, 3)))
     envs = RecordVideo(base, tmp_path / "v", episode_trigger=never, trackers=[noting])
     for _ in play(envs, 3):
@@ -440,7 +426,7 @@ def test_videos_of_episodes_that_never_end_are_told_of_meanwhile(
 
 @pytest.mark.parametrize("make", [SyncVectorEnv, AsyncVectorEnv])
 def test_last_infos_in_a_list_are_those_of_the_episode(tmp_path: Path, make: Any) -> None:
-    noting = Noting()
+    noting = NotingTracker()
     fns = [functools.partial(kept, i, length) for i, length in enumerate((2, 3))]
     base = DictInfoToList(make(fns, autoreset_mode=AutoresetMode.SAME_STEP))
     envs = RecordVideo(

@@ -60,7 +60,7 @@ class Claim:
                 self._run.claims[self.path.name] = is_done
 
     def release(self) -> None:
-        """Let others have the name, as nothing was recorded under it."""
+        """Release the name, as nothing was recorded under it."""
         with _lock:
             _release(self._run, self.path.name)
 
@@ -165,7 +165,7 @@ def _undecided() -> bool:
 
 
 def _settle() -> None:
-    """Let go of what is over: of runs that were left, and of names whose recordings are done."""
+    """Close the runs that everybody has left, and release names whose recordings are done."""
     global _has_lingering  # noqa: PLW0603
     while (_departed or _has_lingering) and _lock.acquire(blocking=False):
         try:
@@ -328,7 +328,7 @@ def _touch(descriptor: int, start_ns: int | None) -> None:
 
 
 def _close_run(run: _Run) -> None:
-    """Let go of a run, and remove its marker if nobody else takes part in it."""
+    """Close a run, and remove its marker if nobody else takes part in it."""
     _runs.pop(run.key, None)
     descriptor, run.descriptor = run.descriptor, None
     if descriptor is None:
@@ -370,7 +370,7 @@ _OPEN_MARKER = (
 
 
 def _leave_all() -> None:
-    """Let go of every run: the process ends, and all recordings are complete."""
+    """Close every run: the process ends, and all recordings are complete."""
     global _has_left  # noqa: PLW0603
     if _lock.acquire(timeout=1):
         try:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import errno
 import json
 import os
-import platform
 import random
 import shutil
 import subprocess
@@ -24,6 +23,7 @@ from typing import Any
 import pytest
 from fault_child import Sweep, Tally
 from frames import numbers_in
+from preloaded import compile_shim
 from soak import IS_SOAK
 
 import gymreel
@@ -49,19 +49,7 @@ RunSweeps = Callable[[Iterable[Sweep]], list[Tally]]
 @pytest.fixture(scope="session")
 def shim(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Compile the library that lets calls fail."""
-    if sys.platform != "linux" or platform.libc_ver()[0] != "glibc":
-        pytest.skip("the shim takes the places of glibc's functions")
-    compiler = shutil.which("cc")
-    if compiler is None:
-        pytest.skip("there is no C compiler")
-    library = tmp_path_factory.mktemp("shim") / "fault_shim.so"
-    options = ["-std=c11", "-O1", "-Wall", "-Wextra", "-fno-builtin", "-fPIC", "-shared"]
-    source = Path(__file__).with_name("fault_shim.c")
-    files = ["-o", str(library), str(source)]
-    command = [compiler, *options, "-Wl,-z,defs", *files, "-ldl", "-pthread"]
-    compiled = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert compiled.returncode == 0, compiled.stderr
-    return library
+    return compile_shim("fault_shim.c", tmp_path_factory.mktemp("shim"))
 
 
 @pytest.fixture

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import platform
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 from frames import numbers_in
+from preloaded import compile_shim
 from soak import IS_SOAK
 
 _TESTS = Path(__file__).parents[1]
@@ -74,18 +73,7 @@ print(json.dumps(longest))
 @pytest.fixture(scope="module")
 def shim(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Compile the library that lets calls take long."""
-    if sys.platform != "linux" or platform.libc_ver()[0] != "glibc":
-        pytest.skip("the shim takes the places of glibc's functions")
-    compiler = shutil.which("cc")
-    if compiler is None:
-        pytest.skip("there is no C compiler")
-    library = tmp_path_factory.mktemp("shim") / "slow_disk_shim.so"
-    options = ["-std=c11", "-O1", "-Wall", "-Wextra", "-fPIC", "-shared", "-o", str(library)]
-    source = str(Path(__file__).with_name("slow_disk_shim.c"))
-    command = [compiler, *options, source, "-ldl"]
-    compiled = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert compiled.returncode == 0, compiled.stderr
-    return library
+    return compile_shim("slow_disk_shim.c", tmp_path_factory.mktemp("shim"))
 
 
 @pytest.mark.parametrize("slow", ["rename", "sync"])

@@ -142,7 +142,7 @@ class EpisodeReports:
         return True
 
     def settle(self) -> None:
-        """Tell of the videos that have stayed: the recorder has come to its end.
+        """Report the videos that have stayed: the recorder has come to its end.
 
         What is recorded after that is chosen from anew, so that no video goes that was told of, nor
         one that another process has put in its place by then.

@@ -48,7 +48,7 @@ class TerminalFrames:
         self._vector.envs = singles
 
     def detach(self) -> None:
-        """Let go of the environments, and leave them as they were if nobody else holds them."""
+        """Unhook the environments, and leave them as they were if nobody else holds them."""
         if self._vector is None or not self._wanted.is_attached:
             return
         self._wanted.is_attached = False
