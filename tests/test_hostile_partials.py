@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 from frames import numbers_in
+from soak import IS_SOAK
 from subprocesses import run_python
 from video_reader import names_in
 
@@ -24,7 +25,6 @@ from gymreel import GymreelWarning, OutputError, recover
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 
-IS_SOAK = os.environ.get("GYMREEL_SOAK") == "1"
 NUM_SOUND = 100 if IS_SOAK else 10
 SECONDS = 60 if IS_SOAK else 3
 MEBIBYTE = 1 << 20

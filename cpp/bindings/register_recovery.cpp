@@ -1,6 +1,7 @@
 #include "gil_released.hpp"
 #include "register.hpp"
 
+#include <core/engine.hpp>
 #include <core/recovery.hpp>
 
 #include <pybind11/stl/filesystem.h>
@@ -13,6 +14,7 @@ void register_recovery(py::module_& module) {
     module.def(
         "recover_file",
         [](const std::filesystem::path& partial, const std::filesystem::path& target, const std::string& muxer) {
+            Engine::instance();  // Guards forks: what is read may want a decoder to be opened.
             const RecoveredFile recovered = [&] {
                 const GilReleased no_gil;
                 return recover_file(partial, target, muxer);

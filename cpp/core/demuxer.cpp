@@ -1,8 +1,10 @@
 #include "demuxer.hpp"
 
 #include "av_error.hpp"
+#include "codec_opening.hpp"
 
 #include <array>
+#include <mutex>
 #include <new>
 #include <string_view>
 #include <utility>
@@ -84,6 +86,7 @@ bool Demuxer::read(AVPacket& packet) {
 void Demuxer::probe() {
     Dictionary options;
     options.set("max_pixels", "8847360");  // 4096 x 2160: what a file claims must not cost memory.
+    const std::lock_guard lock(codec_opening());
     check(options.pass_to([&](AVDictionary** entries) { return avformat_find_stream_info(context_.get(), entries); }),
           "read the partial file", ErrorKind::output);
 }

@@ -1,6 +1,7 @@
 #include "encoder.hpp"
 
 #include "av_error.hpp"
+#include "codec_opening.hpp"
 #include "encoder_traits.hpp"
 
 extern "C" {
@@ -146,7 +147,7 @@ CodecContextPtr Encoder::open(Lookahead lookahead) const {
     try {
         check_threads(num_blindly_started_threads(name, context->thread_count));
         const int result = options.pass_to([&](AVDictionary** dictionary) {
-            std::unique_lock lock(opening(), std::defer_lock);
+            std::unique_lock lock(codec_opening(), std::defer_lock);
             if (opens_under_lock(name)) lock.lock();
             return avcodec_open2(context.get(), find_encoder(name), dictionary);
         });
@@ -181,11 +182,6 @@ CodecContextPtr Encoder::open_successor() {
     if (goes_on(*usual)) return usual;
     end(*usual, false);
     return nullptr;
-}
-
-std::mutex& Encoder::opening() {
-    static std::mutex mutex;
-    return mutex;
 }
 
 Encoder::~Encoder() {

@@ -9,7 +9,6 @@
 #include <functional>
 #include <limits>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <vector>
 
@@ -34,10 +33,6 @@ struct EncoderConfig {
 /// Errors: Error (encode), with what the encoder logged; std::bad_alloc.
 class Encoder {
 public:
-    /// Held while FFmpeg opens an encoder under a lock of its own that nobody can reach: a process that is forked
-    /// meanwhile would have a child in which no encoder can ever be opened. Whoever forks takes this before.
-    static std::mutex& opening();
-
     using PacketSink = std::function<void(AVPacket&)>;
 
     /// Opens the encoder for frames of `width` x `height`; odd sizes are padded where the pixel format shares chroma.

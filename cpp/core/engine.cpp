@@ -1,5 +1,6 @@
 #include "engine.hpp"
 
+#include "codec_opening.hpp"
 #include "cpus.hpp"
 #include "signals_blocked.hpp"
 #include "tiles.hpp"
@@ -49,7 +50,7 @@ Engine& Engine::instance() {
     return *current.load(std::memory_order_relaxed);
 }
 
-void Engine::wait_before_fork() { const std::lock_guard lock(Encoder::opening()); }
+void Engine::wait_before_fork() { const std::lock_guard lock(codec_opening()); }
 
 /// Makes fork() take the locks that a child must not find locked. As handlers of the C library's they run within fork():
 /// no other thread has to go on before they are free again, least of all one of Python's.
@@ -59,14 +60,14 @@ void Engine::guard_forks() {
     if (std::exchange(is_guarded, true)) return;
     const auto lock = [] {
         making_instance.lock();
-        Encoder::opening().lock();
+        codec_opening().lock();
     };
     const auto unlock = [] {
-        Encoder::opening().unlock();
+        codec_opening().unlock();
         making_instance.unlock();
     };
     const auto unlock_in_child = [] {
-        Encoder::opening().unlock();
+        codec_opening().unlock();
         making_instance.unlock();
         start_over_after_fork();
     };

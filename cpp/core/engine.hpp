@@ -33,10 +33,11 @@ namespace gymreel {
 /// Thread: any. Workers start with the work, and never touch Python.
 class Engine {
 public:
-    /// The process's engine. It is never destroyed: threads must not outlive what they use.
+    /// The process's engine. It is never destroyed: threads must not outlive what they use. From the first call on,
+    /// fork() waits until no codec is being opened.
     static Engine& instance();
 
-    /// Waits until no encoder is being opened. fork() itself waits for that too, by a handler of the C library's; a
+    /// Waits until no codec is being opened. fork() itself waits for that too, by a handler of the C library's; a
     /// caller that holds what others need lets go of it first, and waits here.
     static void wait_before_fork();
 

@@ -3,7 +3,7 @@
 #   make test-asan    C++ and Python tests with AddressSanitizer and UndefinedBehaviorSanitizer
 #   make test-tsan    the same with ThreadSanitizer
 #   make fuzz         each fuzz target for FUZZ_SECONDS, with libFuzzer where clang++ has it
-#   make soak         tests/reliability and the statistics of vectors with many more rounds, examples and steps
+#   make soak         the tests that have a long version, with many more rounds, examples and steps
 #   make test-asan SANITIZER_PYTEST="tests/test_writer.py -x"    other arguments for pytest than the whole suite
 #
 # GCC's sanitizers: the interpreter itself is not instrumented, so the runtime comes before it with LD_PRELOAD.
@@ -34,7 +34,8 @@ test-tsan: system-test $(STAMPS)/packages-test
 	@$(call run_sanitized_python,build/tsan,$(TSAN_DESELECTED))
 
 soak: system-test $(STAMPS)/packages-test $(STAMPS)/build-development
-	@GYMREEL_SOAK=1 $(PY) -m pytest -s tests/reliability tests/test_vector_statistics.py
+	@GYMREEL_SOAK=1 $(PY) -m pytest -s tests/reliability $(addprefix tests/test_,damaged_partials.py hostile_partials.py \
+	    vector_as_single.py vector_statistics.py)
 
 # Starts with what earlier runs have found out, in $(FUZZ_BUILD)/corpus. An input that fails stays in $(FUZZ_BUILD), and
 # fails again with: $(FUZZ_BUILD)/TARGET FILE
@@ -76,9 +77,10 @@ FORKS_DESELECTED := --deselect tests/test_processes.py::test_a_forked_child \
     --deselect "tests/test_processes.py::test_pool_workers_record_their_own_videos[fork]" \
     --deselect tests/test_record_video_lifecycle.py::TestEnds::test_forked_processes \
     --deselect tests/reliability/test_threads_and_forks.py::test_forks_at_random_moments \
-    --deselect tests/reliability/test_threads_and_forks.py::test_children_of_children
+    --deselect tests/reliability/test_threads_and_forks.py::test_children_of_children \
+    --ignore tests/reliability/test_forks_beside_openings.py
 # A library that fails calls on purpose wants to come first, and so does a sanitizer's runtime.
-FAULTS_DESELECTED := --ignore tests/reliability/test_fault_sweep.py
+FAULTS_DESELECTED := $(addprefix --ignore tests/reliability/,test_fault_sweep.py test_slow_disk.py)
 # What happens there happens in other packages, with threads and processes of their own.
 OTHERS_DESELECTED := $(addprefix --ignore ,$(wildcard tests/test_trackers*.py) tests/test_sb3.py tests/test_examples.py)
 # AddressSanitizer keeps memory that was freed, to find who uses it: it cannot be flat.
