@@ -150,7 +150,7 @@ RAISED_OUTSIDE_THE_TREE = {
     # Before the package is there.
     ("__init__.py", "ImportError"),
     # For importlib, which passes it on as an error of the tree.
-    ("extras.py", "ImportError"),
+    ("_extras.py", "ImportError"),
     # For argparse, which prints it.
     ("_cli/doctor.py", "ArgumentTypeError"),
     # Inside the doctor, for its report.

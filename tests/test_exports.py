@@ -18,7 +18,7 @@ from gymreel import _core
 
 MODULES = [
     "gymreel",
-    "gymreel.config",
+    "gymreel._writer_config",
     "gymreel.encoders",
     "gymreel.episodes",
     "gymreel.errors",
@@ -27,11 +27,11 @@ MODULES = [
     "gymreel.notebook",
     "gymreel.patching",
     "gymreel.recovery",
-    "gymreel.settings",
-    "gymreel.tiles",
+    "gymreel.engine",
+    "gymreel._tiles",
     "gymreel.trackers",
     "gymreel.triggers",
-    "gymreel.video_html",
+    "gymreel._html",
     "gymreel.writer",
     "gymreel.wrappers",
     "gymreel.wrappers.vector",
@@ -43,7 +43,7 @@ OFFERED_AT_THE_TOP = {
     "gymreel.notebook",
     "gymreel.patching",
     "gymreel.recovery",
-    "gymreel.settings",
+    "gymreel.engine",
     "gymreel.writer",
 }
 NOT_OFFERED = {"DEFAULT_MAX_PENDING_BYTES", "LOG_NAME", "find_interrupted", "recover_and_report"}

@@ -15,8 +15,8 @@ from frames import needs_x264, numbered
 
 import gymreel
 from gymreel import ConfigError, Episode, OutputError, Recording, VideoWriter, read_episodes, show
+from gymreel._html import MAX_EMBEDDED_BYTES, video_html
 from gymreel.triggers import always, at
-from gymreel.video_html import MAX_EMBEDDED_BYTES, video_html
 from gymreel.wrappers import RecordVideo
 
 pytestmark = pytest.mark.usefixtures("episode_logs")

@@ -32,7 +32,7 @@ from gymreel import (
     VideoWriter,
     WriterClosedError,
 )
-from gymreel.config import WriterConfig
+from gymreel._writer_config import WriterConfig
 
 TILE_BYTES = HEIGHT * WIDTH * 3
 

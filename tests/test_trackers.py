@@ -118,10 +118,10 @@ def test_the_folder_of_earlier_runs_is_not_taken_for_the_package(tmp_path: Path)
     script = """
         import sys
         sys.path[:] = [sys.argv[1]] + [p for p in sys.path if not p.endswith("-packages")]
-        import gymreel.extras
+        import gymreel._extras
         from gymreel import MissingPackageError
         try:
-            gymreel.extras.import_package("wandb", "wandb", "WandB")
+            gymreel._extras.import_package("wandb", "wandb", "WandB")
         except MissingPackageError as error:
             print(error)
     """

@@ -27,7 +27,7 @@ from gymreel import (
     WriterCopyError,
     WriterStats,
 )
-from gymreel.config import WriterConfig
+from gymreel._writer_config import WriterConfig
 
 FRAME_BYTES = HEIGHT * WIDTH * 3
 

@@ -22,6 +22,14 @@ except ImportError as error:
 from gymreel import keep, triggers
 from gymreel._lazy import import_when_asked
 from gymreel.encoders import CodecInfo, codecs
+from gymreel.engine import (
+    get_max_pending_bytes,
+    get_num_threads,
+    get_priority,
+    set_max_pending_bytes,
+    set_num_threads,
+    set_priority,
+)
 from gymreel.episodes import Episode, read_episodes
 from gymreel.errors import (
     CallbackError,
@@ -48,14 +56,6 @@ from gymreel.errors import (
 from gymreel.notebook import VideoGallery, show
 from gymreel.patching import patch, unpatch
 from gymreel.recovery import RecoveredRecording, recover
-from gymreel.settings import (
-    get_max_pending_bytes,
-    get_num_threads,
-    get_priority,
-    set_max_pending_bytes,
-    set_num_threads,
-    set_priority,
-)
 from gymreel.writer import Recording, VideoWriter, WriterStats, encode
 
 if TYPE_CHECKING:

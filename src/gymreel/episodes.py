@@ -16,10 +16,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from gymreel._html import text_html, video_html
 from gymreel._regular_files import FolderListing, open_regular
-from gymreel.config import check_path
+from gymreel._writer_config import check_path
 from gymreel.errors import OutputError
-from gymreel.video_html import text_html, video_html
 
 __all__ = ["LOG_NAME", "Episode", "read_episodes"]
 

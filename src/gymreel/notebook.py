@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from gymreel._html import MAX_EMBEDDED_BYTES, text_html, video_html
 from gymreel._regular_files import FolderListing, size_of_regular
 from gymreel._validation import check_flag, check_path, check_whole_number
 from gymreel.encoders import CONTAINERS
 from gymreel.episodes import LOG_NAME, read_episodes
 from gymreel.errors import OutputError
-from gymreel.video_html import MAX_EMBEDDED_BYTES, text_html, video_html
 
 __all__ = ["VideoGallery", "show"]
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from gymreel import _core
 from gymreel._warnings import warn
-from gymreel.config import MAX_NAME_BYTES, check_path
+from gymreel._writer_config import MAX_NAME_BYTES, check_path
 from gymreel.encoders import find_container
 from gymreel.errors import ConfigError, OutputError
 

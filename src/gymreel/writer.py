@@ -24,9 +24,11 @@ from gymreel import (
     _core,
     _runs,  # noqa: F401  # Imported first, so that what it does at exit comes last.
 )
+from gymreel._html import video_html
+from gymreel._tiles import TileWriter, list_tiles
 from gymreel._validation import check_mapping, check_path, check_timeout, show
 from gymreel._warnings import warn
-from gymreel.config import (
+from gymreel._writer_config import (
     DEFAULT_MAX_PENDING_BYTES,
     WriterConfig,
     prepare_target,
@@ -38,8 +40,6 @@ from gymreel.errors import (
     GymreelWarning,
     WriterCopyError,
 )
-from gymreel.tiles import TileWriter, list_tiles
-from gymreel.video_html import video_html
 
 __all__ = ["Recording", "VideoWriter", "WriterStats", "encode"]
 

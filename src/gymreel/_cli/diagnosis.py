@@ -14,7 +14,7 @@ import numpy as np
 
 from gymreel import _core
 from gymreel._cli.trials import Trial, try_everything
-from gymreel.settings import (
+from gymreel.engine import (
     CHECK_BORROWED,
     get_max_pending_bytes,
     get_num_threads,

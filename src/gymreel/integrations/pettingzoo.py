@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from gymreel._extras import missing_package
 from gymreel._frame_conversion import how_to_convert
 from gymreel._validation import check_choice, show
-from gymreel.config import DEFAULT_MAX_PENDING_BYTES
+from gymreel._writer_config import DEFAULT_MAX_PENDING_BYTES
 from gymreel.episodes import Episode
 from gymreel.errors import ConfigTypeError, FrameTypeError, GymreelError, NotRecordingError
-from gymreel.extras import missing_package
 from gymreel.keep import KeepPolicy
 from gymreel.trackers import Tracker
 from gymreel.wrappers._episode_recording import EpisodeRecording

@@ -15,9 +15,10 @@ from typing import Any, Literal
 import numpy as np
 
 from gymreel import _core, grid
+from gymreel._extras import missing_package
 from gymreel._frame_conversion import how_to_convert
 from gymreel._validation import check_whole_number, show
-from gymreel.config import DEFAULT_MAX_PENDING_BYTES
+from gymreel._writer_config import DEFAULT_MAX_PENDING_BYTES
 from gymreel.episodes import Episode
 from gymreel.errors import (
     ConfigTypeError,
@@ -26,7 +27,6 @@ from gymreel.errors import (
     NotRecordingError,
     RenderModeError,
 )
-from gymreel.extras import missing_package
 from gymreel.integrations._clip import Clip
 from gymreel.keep import KeepPolicy
 from gymreel.trackers import Tracker

@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 from typing import Any
 
+from gymreel._extras import import_package
 from gymreel._validation import check_text
 from gymreel.episodes import Episode
 from gymreel.errors import ConfigError
-from gymreel.extras import import_package
 from gymreel.trackers._tracker import Tracker, check_interrupted, check_prefix, scalars_of
 
 __all__ = ["MLflow"]

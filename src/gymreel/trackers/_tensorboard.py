@@ -8,11 +8,11 @@ import time
 import weakref
 from typing import Any
 
+from gymreel._extras import import_package
 from gymreel._validation import check_path, show
 from gymreel._warnings import warn
 from gymreel.episodes import Episode
 from gymreel.errors import ConfigError, OutputError
-from gymreel.extras import import_package
 from gymreel.trackers._processes import call_at_exit
 from gymreel.trackers._tracker import Tracker, check_interrupted, check_prefix, scalars_of
 

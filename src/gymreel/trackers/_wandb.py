@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from gymreel._extras import import_package
 from gymreel._validation import check_flag, show
 from gymreel._warnings import warn
 from gymreel.episodes import Episode
 from gymreel.errors import ConfigError
-from gymreel.extras import import_package
 from gymreel.trackers._tracker import Tracker, check_interrupted, check_prefix, scalars_of
 
 __all__ = ["WandB", "as_media"]

@@ -15,7 +15,7 @@ import gymnasium as gym
 from gymreel import __version__
 from gymreel._validation import check_choice, check_flag, check_number, check_text, show
 from gymreel._warnings import warn_in_recorder
-from gymreel.config import GIF_FPS, MAX_NAME_BYTES
+from gymreel._writer_config import GIF_FPS, MAX_NAME_BYTES
 from gymreel.episodes import Episode
 from gymreel.errors import ConfigError, ConfigTypeError, OutputError
 from gymreel.keep import as_recorded

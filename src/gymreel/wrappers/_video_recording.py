@@ -20,7 +20,7 @@ from gymreel._validation import (
     show,
 )
 from gymreel._warnings import warn_in_recorder
-from gymreel.config import WriterConfig
+from gymreel._writer_config import WriterConfig
 from gymreel.episodes import Episode
 from gymreel.errors import GymreelError, NotRecordingError, RecordedFramesError
 from gymreel.keep import KeepPolicy

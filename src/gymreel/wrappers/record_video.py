@@ -13,7 +13,7 @@ from gymnasium.core import ActType, ObsType, RenderFrame
 
 from gymreel._frame_conversion import how_to_convert
 from gymreel._warnings import warn_in_recorder
-from gymreel.config import DEFAULT_MAX_PENDING_BYTES
+from gymreel._writer_config import DEFAULT_MAX_PENDING_BYTES
 from gymreel.episodes import Episode
 from gymreel.errors import FrameTypeError, GymreelError, NotRecordingError
 from gymreel.keep import KeepPolicy

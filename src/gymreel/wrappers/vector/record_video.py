@@ -14,7 +14,7 @@ from gymnasium.core import ActType, ObsType
 from gymnasium.vector import AutoresetMode, VectorEnv
 
 from gymreel._validation import check_choice, show
-from gymreel.config import DEFAULT_MAX_PENDING_BYTES
+from gymreel._writer_config import DEFAULT_MAX_PENDING_BYTES
 from gymreel.episodes import Episode
 from gymreel.errors import ConfigTypeError, GymreelError
 from gymreel.keep import KeepPolicy

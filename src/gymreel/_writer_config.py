@@ -33,8 +33,8 @@ from gymreel.encoders import (
     encoder_options,
     find_container,
 )
+from gymreel.engine import CHECK_BORROWED
 from gymreel.errors import ConfigError, GymreelError, OutputError
-from gymreel.settings import CHECK_BORROWED
 
 __all__ = [
     "DEFAULT_MAX_PENDING_BYTES",
