@@ -4,10 +4,10 @@ import sys
 
 import numpy as np
 import pytest
-from frames import needs_x264
 
 import gymreel
 from gymreel import _core
+from support.frames import needs_x264
 
 # Set before an environment is imported: nothing here has a display or a sound card.
 if sys.platform == "linux":

@@ -18,12 +18,12 @@ from pathlib import Path
 from typing import Any
 
 import av
-from environments import NumberedEnv, run_episodes
-from frames import numbered, numbers_in
 
 import gymreel
 from gymreel.triggers import always
 from gymreel.wrappers import RecordVideo
+from support.environments import NumberedEnv, run_episodes
+from support.frames import numbered, numbers_in
 
 __all__ = ["Sweep", "Tally"]
 

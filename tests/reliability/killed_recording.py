@@ -12,9 +12,9 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from video_reader import names_in, numbers_in
-
 from gymreel import recover
+from support.paths import TESTS
+from support.video_reader import names_in, numbers_in
 
 __all__ = ["FPS", "SUFFIXES", "Kill", "record_and_kill"]
 
@@ -27,7 +27,7 @@ _RECORDS = f"""
     from pathlib import Path
     import numpy as np
     import gymreel
-    from frames import HEIGHT, WIDTH, numbered
+    from support.frames import HEIGHT, WIDTH, numbered
 
     width, height, step = int(sys.argv[2]), int(sys.argv[3]), float(sys.argv[4])
     shape = (height // 8 + 64, width // 8 + 64, 3)
@@ -94,7 +94,7 @@ def record_and_kill(
         [*command, str(step)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        cwd=Path(__file__).parents[1],
+        cwd=TESTS,
     ) as process:
         assert process.stdout is not None
         assert process.stderr is not None

@@ -4,7 +4,7 @@
 #   make test-tsan    the same with ThreadSanitizer
 #   make fuzz         each fuzz target for FUZZ_SECONDS, with libFuzzer where clang++ has it
 #   make soak         the tests that have a long version, with many more rounds, examples and steps
-#   make test-asan SANITIZER_PYTEST="tests/test_writer.py -x"    other arguments for pytest than the whole suite
+#   make test-asan SANITIZER_PYTEST="tests/writer/test_writer.py -x"    other arguments for pytest
 #
 # GCC's sanitizers: the interpreter itself is not instrumented, so the runtime comes before it with LD_PRELOAD.
 
@@ -34,8 +34,7 @@ test-tsan: system-test $(STAMPS)/packages-test
 	@$(call run_sanitized_python,build/tsan,$(TSAN_DESELECTED))
 
 soak: system-test $(STAMPS)/packages-test $(STAMPS)/build-development
-	@GYMREEL_SOAK=1 $(PY) -m pytest -s tests/reliability $(addprefix tests/test_,damaged_partials.py hostile_partials.py \
-	    vector_as_single.py vector_statistics.py)
+	@GYMREEL_SOAK=1 $(PY) -m pytest -s tests/reliability tests/recovery tests/vector
 
 # Starts with what earlier runs have found out, in $(FUZZ_BUILD)/corpus. An input that fails stays in $(FUZZ_BUILD), and
 # fails again with: $(FUZZ_BUILD)/TARGET FILE
@@ -73,16 +72,16 @@ TSAN_FLAGS := suppressions=$(CURDIR)/tests/reliability/tsan.supp:die_after_fork=
 # Forks beside threads that are at work: AddressSanitizer's allocator stays locked in the child when a thread was in it,
 # and ThreadSanitizer mixes up the threads of parent and child.
 ASAN_CPP_DESELECTED := -tce="engine: a forked child*"
-FORKS_DESELECTED := --deselect tests/test_processes.py::test_a_forked_child \
-    --deselect "tests/test_processes.py::test_pool_workers_record_their_own_videos[fork]" \
-    --deselect tests/test_record_video_lifecycle.py::TestEnds::test_forked_processes \
+FORKS_DESELECTED := --deselect tests/engine/test_processes.py::test_a_forked_child \
+    --deselect "tests/engine/test_processes.py::test_pool_workers_record_their_own_videos[fork]" \
+    --deselect tests/wrappers/test_record_video_lifecycle.py::TestEnds::test_forked_processes \
     --deselect tests/reliability/test_threads_and_forks.py::test_forks_at_random_moments \
     --deselect tests/reliability/test_threads_and_forks.py::test_children_of_children \
     --ignore tests/reliability/test_forks_beside_openings.py
 # A library that fails calls on purpose wants to come first, and so does a sanitizer's runtime.
 FAULTS_DESELECTED := $(addprefix --ignore tests/reliability/,test_fault_sweep.py test_slow_disk.py)
 # What happens there happens in other packages, with threads and processes of their own.
-OTHERS_DESELECTED := $(addprefix --ignore ,$(wildcard tests/test_trackers*.py) tests/test_sb3.py tests/test_examples.py)
+OTHERS_DESELECTED := $(addprefix --ignore tests/,trackers integrations/test_sb3.py package/test_examples.py)
 # AddressSanitizer keeps memory that was freed, to find who uses it: it cannot be flat.
 ASAN_DESELECTED := $(FORKS_DESELECTED) $(FAULTS_DESELECTED) $(OTHERS_DESELECTED) \
     --deselect tests/reliability/test_soak.py::test_recordings_leave_nothing_behind

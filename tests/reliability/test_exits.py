@@ -9,15 +9,15 @@ import sys
 from pathlib import Path
 
 import pytest
-from frames import numbers_in
 
 import gymreel
 from gymreel._runs import MARKER_NAME
 from gymreel.episodes import LOG_NAME
+from support.frames import numbers_in
+from support.paths import TESTS
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
 
-_TESTS = Path(__file__).parents[1]
 _WRITTEN = "writer.mp4"
 _PLAYED = "videos/rl-video-episode-0.mp4"
 _NUM_FRAMES = 20
@@ -47,8 +47,8 @@ class Nothing:
 
 if with_gymreel:
     import gymreel
-    from environments import NumberedEnv
-    from frames import numbered
+    from support.environments import NumberedEnv
+    from support.frames import numbered
     from gymreel.wrappers import RecordVideo
 
     def always(episode):
@@ -81,7 +81,7 @@ def _run(
     command = [sys.executable, "-W", "ignore::DeprecationWarning", "-c"]
     command += [beginning + _SCENE + ending, str(folder), mode]
     return subprocess.run(
-        command, capture_output=True, text=True, timeout=10, cwd=_TESTS, check=False
+        command, capture_output=True, text=True, timeout=10, cwd=TESTS, check=False
     )
 
 
@@ -501,7 +501,7 @@ IMPORT
 
 def record(path):
     import gymreel
-    from frames import numbered
+    from support.frames import numbered
     global writer
     writer = gymreel.VideoWriter(path, options={"tune": "zerolatency", "g": "1"})
     for number in range(NUM_FRAMES):
@@ -560,7 +560,7 @@ def test_a_process_of_multiprocessing_completes_its_videos(
         capture_output=True,
         text=True,
         timeout=30,
-        env={**os.environ, "PYTHONPATH": str(_TESTS)},
+        env={**os.environ, "PYTHONPATH": str(TESTS)},
         check=False,
     )
     assert finished.stdout == f"[0, 1, 3, {-signal.SIGTERM}]\n"

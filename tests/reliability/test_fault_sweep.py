@@ -22,18 +22,18 @@ from typing import Any
 
 import pytest
 from fault_child import Sweep, Tally
-from frames import numbers_in
 from preloaded import compile_shim
-from soak import IS_SOAK
 
 import gymreel
 from gymreel import _core
+from support.frames import numbers_in
+from support.paths import TESTS
+from support.soak import IS_SOAK
 
 SUFFIXES = [".mp4", ".mkv", ".webm", ".gif", ".mov"] if IS_SOAK else [".mp4", ".mkv"]
 STRIDE = 1 if IS_SOAK else 37
 SEED = 20_240_607
 TIMEOUT = 3600 if IS_SOAK else 100
-TESTS = Path(__file__).parents[1]
 
 # libx264 writes to memory that it asked for in vain.
 ENCODERS_THAT_CRASH = ("libx264.",)
@@ -206,7 +206,7 @@ _FILL = """
 import sys
 from pathlib import Path
 import gymreel
-from frames import noise, numbered
+from support.frames import noise, numbered
 
 def is_told(call):
     try:

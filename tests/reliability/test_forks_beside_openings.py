@@ -8,12 +8,13 @@ import sys
 from pathlib import Path
 
 import pytest
-from frames import numbers_in
-from soak import IS_SOAK
+
+from support.frames import numbers_in
+from support.paths import TESTS
+from support.soak import IS_SOAK
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 
-_TESTS = Path(__file__).parents[1]
 _NUM_FORKS = 100
 _SECONDS = 60 if IS_SOAK else 0
 _NUM_VECTORS = 100 if IS_SOAK else 2
@@ -25,7 +26,7 @@ import logging, os, sys, threading, time
 from pathlib import Path
 os.register_at_fork(before=lambda: time.sleep(0.0001), after_in_parent=lambda: time.sleep(0))
 import gymreel
-from frames import numbered
+from support.frames import numbered
 
 folder, num_forks, seconds, num_vectors = Path(sys.argv[1]), *map(int, sys.argv[2:])
 stopping = threading.Event()
@@ -83,7 +84,7 @@ record("child.mp4")
 """
 _VECTORS = """
 import gymnasium as gym
-from environments import NumberedEnv
+from support.environments import NumberedEnv
 for _ in range(num_vectors):
     envs = gym.vector.AsyncVectorEnv([lambda: NumberedEnv(5)] * 2, context="fork")
     envs.reset()
@@ -107,7 +108,7 @@ def test_forking_while_another_thread_opens_recordings_never_hangs(
         capture_output=True,
         text=True,
         timeout=60 + _SECONDS + _NUM_VECTORS,
-        cwd=_TESTS,
+        cwd=TESTS,
         check=False,
     )
     assert (finished.returncode, finished.stderr) == (0, "")

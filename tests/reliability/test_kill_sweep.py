@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 from killed_recording import FPS, SUFFIXES, Kill, record_and_kill
-from soak import IS_SOAK
+
+from support.soak import IS_SOAK
 
 SIZES = [(84, 84), (600, 400), (1280, 720)]
 NUM_KILLS = 100 if IS_SOAK else 6

@@ -10,11 +10,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from frames import need_encoder, numbers_in
+
+from support.frames import need_encoder, numbers_in
+from support.paths import TESTS
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="control groups are Linux's")
 
-_TESTS = Path(__file__).parents[1]
 
 _ROOTS = {
     "pids": (Path("/sys/fs/cgroup/pids"), "pids.max"),
@@ -55,7 +56,7 @@ def _run(code: str, group: Path, *arguments: str) -> subprocess.CompletedProcess
         capture_output=True,
         text=True,
         timeout=100,
-        cwd=_TESTS,
+        cwd=TESTS,
         env=os.environ | {"SVT_LOG": "1"},
         check=False,
     )
@@ -64,7 +65,7 @@ def _run(code: str, group: Path, *arguments: str) -> subprocess.CompletedProcess
 _RECORDS_WITH_FEW_THREADS = """
 import os
 import gymreel
-from frames import numbered
+from support.frames import numbered
 
 writer = gymreel.VideoWriter(sys.argv[2], codec=sys.argv[3])
 first = gymreel.VideoWriter(Path(sys.argv[2]).with_name("first.mp4"))

@@ -9,11 +9,12 @@ import sys
 from pathlib import Path
 
 import pytest
-from frames import numbers_in
 from preloaded import compile_shim
-from soak import IS_SOAK
 
-_TESTS = Path(__file__).parents[1]
+from support.frames import numbers_in
+from support.paths import TESTS
+from support.soak import IS_SOAK
+
 _SECONDS = 5.0 if IS_SOAK else 2.0
 """How long a call takes."""
 _LONGEST = _SECONDS / 4
@@ -23,7 +24,7 @@ _SCENE = """
 import ctypes, json, os, sys, threading, time
 from pathlib import Path
 import gymreel
-from frames import numbered
+from support.frames import numbered
 
 folder, rename, sync = Path(sys.argv[1]), *map(int, sys.argv[2:])
 shim = ctypes.CDLL(None)
@@ -89,7 +90,7 @@ def test_nobody_waits_for_a_slow_disk_but_who_waits_for_the_file(
         capture_output=True,
         text=True,
         timeout=60,
-        cwd=_TESTS,
+        cwd=TESTS,
         check=False,
     )
     assert (finished.returncode, finished.stderr) == (0, "")

@@ -15,12 +15,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from environments import numbered_frame
-from soak import IS_SOAK
-from video_reader import numbers_in
 
 import gymreel
 from gymreel import FrameShapeError, OutputError, VideoWriter
+from support.environments import numbered_frame
+from support.paths import TESTS
+from support.soak import IS_SOAK
+from support.video_reader import numbers_in
 
 NUM_RECORDINGS = 10_000 if IS_SOAK else 300
 NUM_WARM_UP = 200
@@ -185,7 +186,7 @@ def test_recordings_leave_nothing_behind(
         capture_output=True,
         text=True,
         check=False,
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])},
+        env={**os.environ, "PYTHONPATH": str(TESTS)},
     )
     with capsys.disabled():
         print(f"\n{finished.stdout}")

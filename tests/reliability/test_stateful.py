@@ -15,7 +15,6 @@ from typing import Any
 import av
 import numpy as np
 import pytest
-from frames import HEIGHT, WIDTH, Frame, numbered, numbers_in, planes_of
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -27,7 +26,6 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 from numpy.typing import NDArray
-from soak import IS_SOAK
 
 import gymreel
 from gymreel import (
@@ -38,6 +36,8 @@ from gymreel import (
     VideoWriter,
     WriterClosedError,
 )
+from support.frames import HEIGHT, WIDTH, Frame, numbered, numbers_in, planes_of
+from support.soak import IS_SOAK
 
 _REPRODUCIBLE = settings(
     max_examples=500 if IS_SOAK else 25,

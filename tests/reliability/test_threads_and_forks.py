@@ -10,19 +10,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from environments import NumberedEnv, run_episodes
-from frames import numbered, numbers_in
-from soak import IS_SOAK
 
 from gymreel import VideoWriter, recover
 from gymreel._runs import MARKER_NAME
 from gymreel.episodes import LOG_NAME
 from gymreel.triggers import always
 from gymreel.wrappers import RecordVideo
+from support.environments import NumberedEnv, run_episodes
+from support.frames import numbered, numbers_in
+from support.paths import TESTS
+from support.soak import IS_SOAK
 
 needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 
-_TESTS = Path(__file__).parents[1]
 _NUM_FORKS = 100 if IS_SOAK else 10
 _METHODS = pytest.mark.parametrize(
     "method",
@@ -45,7 +45,7 @@ def _run(script: Path, folder: Path, *arguments: str) -> subprocess.CompletedPro
         capture_output=True,
         text=True,
         timeout=30 + 2 * _NUM_FORKS,
-        env={**os.environ, "PYTHONPATH": str(_TESTS)},
+        env={**os.environ, "PYTHONPATH": str(TESTS)},
         check=False,
     )
     assert (finished.returncode, finished.stderr) == (0, "")
@@ -144,8 +144,8 @@ _FORKS = """
 import os, random, signal, sys, threading
 from pathlib import Path
 import gymreel
-from environments import NumberedEnv
-from frames import numbered
+from support.environments import NumberedEnv
+from support.frames import numbered
 from gymreel.wrappers import RecordVideo
 
 folder, num_forks = Path(sys.argv[1]), int(sys.argv[2])
@@ -243,7 +243,7 @@ _GENERATIONS = """
 import os, sys
 from pathlib import Path
 import gymreel
-from frames import numbered
+from support.frames import numbered
 
 folder = Path(sys.argv[1])
 
@@ -279,8 +279,8 @@ _EXECUTOR = """
 import concurrent.futures, multiprocessing, sys
 from pathlib import Path
 import gymreel
-from environments import NumberedEnv
-from frames import numbered
+from support.environments import NumberedEnv
+from support.frames import numbered
 from gymreel.triggers import always
 from gymreel.wrappers import RecordVideo
 
@@ -321,7 +321,7 @@ def test_workers_of_an_executor_record_while_their_parent_does(tmp_path: Path, m
 _VECTOR = """
 import sys, warnings
 import gymnasium as gym
-from environments import NumberedEnv
+from support.environments import NumberedEnv
 from gymreel.triggers import always
 from gymreel.wrappers import RecordVideo
 

@@ -1,0 +1,1 @@
+"""What more than one group of tests uses: environments, frames, readers, and child processes."""
