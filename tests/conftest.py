@@ -1,12 +1,14 @@
 import os
 import signal
 import sys
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
 
 import gymreel
 from gymreel import _core
+from support import soak
 from support.frames import needs_x264
 
 # Set before an environment is imported: nothing here has a display or a sound card.
@@ -23,17 +25,40 @@ for name in ("SIGHUP", "SIGQUIT"):
         signal.signal(getattr(signal, name), signal.SIG_DFL)
 
 
+@pytest.fixture(autouse=True)
+def normal_scheduling() -> Iterator[None]:
+    """Undo what libsvtav1 does as root: the thread that opens it gets real-time priority.
+
+    Every thread and process started from there inherits it, and those that spin stop all others.
+    """
+    yield
+    if sys.platform == "linux":
+        os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
+
+
 @pytest.fixture
 def episode_logs(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let every recorder write the log of its episodes, as a user does for scripts of others."""
     monkeypatch.setenv("GYMREEL_EPISODE_LOG", "1")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--soak", action="store_true", help="run the long versions of the tests that have one"
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    soak.is_soak = config.getoption("--soak")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    # What fails there, how and how soon, is libx264's: of other encoders these tests say nothing.
     for item in items:
         if item.path.parent.name == "reliability":
+            # These tests depend on how and how soon libx264 fails.
             item.add_marker(needs_x264)
+        if not soak.is_soak and item.get_closest_marker("soak_only"):
+            item.add_marker(pytest.mark.skip(reason="takes a while: pytest --soak runs it"))
 
 
 def pytest_report_header() -> list[str]:

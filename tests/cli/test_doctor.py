@@ -449,7 +449,7 @@ HEALTHY = Diagnosis(
     engine=Engine(8, 8, "background", GIB // 2, False, "AVX2"),
     memory_bytes=16 * GIB,
     temp_folder=Folder("/tmp", GIB, None),
-    environment={"GYMREEL_SOAK": "1"},
+    environment={"GYMREEL_TORCH": "1"},
     containers=[Trial("libx264", suffix, "works", 0.1) for suffix in CONTAINERS],
     encoders=[Trial("libx264", ".mp4", "works", 0.1)],
 )

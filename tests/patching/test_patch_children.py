@@ -262,7 +262,6 @@ def test_the_oldest_gymnasium_is_the_one_that_is_declared() -> None:
     assert f"gymnasium>={oldest}" in (requires("gymreel") or [])
 
 
-@pytest.mark.slow
 @pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="Ray is not installed")
 def test_an_actor_of_ray(tmp_path: Path) -> None:
     script = f"""

@@ -14,13 +14,13 @@ import pytest
 
 from gymreel import GymreelWarning, RecoveredRecording, recover
 from support.frames import numbers_in
-from support.soak import IS_SOAK
+from support.soak import choose
 from support.subprocesses import run_python
 from support.video_reader import names_in
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
 
-NUM_DAMAGED = 5000 if IS_SOAK else 200
+NUM_DAMAGED = choose(short=200, soak=5000)
 SUFFIXES = [".mp4", ".mov", ".mkv", ".webm", ".gif"]
 SIGNATURE = b"gymreel mark\xa7\x1c\xe5\x02"
 # Around the signature in a mark, before and after.
@@ -165,7 +165,7 @@ _Damage = Callable[[random.Random, bytes, str], bytes]
 KINDS: list[_Damage] = [_flip, _flip, _zero, _delete, _insert, _swap, _repeat, _drop]
 
 
-@pytest.mark.timeout(3600 if IS_SOAK else 300)
+@pytest.mark.timeout(choose(short=300, soak=3600))
 @pytest.mark.parametrize("suffix", SUFFIXES)
 def test_damage_is_cut_off_and_said(
     tmp_path: Path, leftovers: dict[str, bytes], suffix: str
@@ -199,13 +199,13 @@ def test_damage_is_cut_off_and_said(
     assert num_said > NUM_DAMAGED // len(SUFFIXES) // 2
 
 
-@pytest.mark.timeout(3600 if IS_SOAK else 300)
+@pytest.mark.timeout(choose(short=300, soak=3600))
 @pytest.mark.parametrize("suffix", SUFFIXES)
 def test_wherever_it_is_cut_off_every_frame_said_decodes(
     tmp_path: Path, leftovers: dict[str, bytes], suffix: str
 ) -> None:
     data = leftovers[suffix]
-    step = 1 if IS_SOAK else 97
+    step = choose(short=97, soak=1)
     before = 0
     for end in range(1, len(data), step):
         outcome = _recover(tmp_path, suffix, data[:end])

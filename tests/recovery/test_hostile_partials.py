@@ -20,14 +20,14 @@ import gymreel
 from gymreel import GymreelWarning, OutputError, recover
 from support.frames import numbers_in
 from support.paths import TESTS
-from support.soak import IS_SOAK
+from support.soak import choose
 from support.subprocesses import run_python
 from support.video_reader import names_in
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 
-NUM_SOUND = 100 if IS_SOAK else 10
-SECONDS = 60 if IS_SOAK else 3
+NUM_SOUND = choose(short=10, soak=100)
+SECONDS = choose(short=3, soak=60)
 MEBIBYTE = 1 << 20
 
 _KILLED = """
@@ -447,7 +447,7 @@ class TestFolders:
     def test_each_is_listed_once(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, leftovers: dict[str, bytes]
     ) -> None:
-        num_files = 10_000 if IS_SOAK else 100
+        num_files = choose(short=100, soak=10_000)
         for number in range(num_files):
             (tmp_path / f".{number}.gif.partial").write_bytes(leftovers[".gif"][:2000])
         (tmp_path / ".7.gif.complete").write_bytes(b"half of it")

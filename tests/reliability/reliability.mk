@@ -34,7 +34,7 @@ test-tsan: system-test $(STAMPS)/packages-test
 	@$(call run_sanitized_python,build/tsan,$(TSAN_DESELECTED))
 
 soak: system-test $(STAMPS)/packages-test $(STAMPS)/build-development
-	@GYMREEL_SOAK=1 $(PY) -m pytest -s tests/reliability tests/recovery tests/vector
+	@$(PY) -m pytest -s --soak tests/reliability tests/recovery tests/vector
 
 # Starts with what earlier runs have found out, in $(FUZZ_BUILD)/corpus. An input that fails stays in $(FUZZ_BUILD), and
 # fails again with: $(FUZZ_BUILD)/TARGET FILE

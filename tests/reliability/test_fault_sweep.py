@@ -2,7 +2,7 @@
 
 As SQLite is tested: a recording is made again and again, and the first, the second, the third …
 call of a kind fails, until a recording passes without one. What must hold after each is checked in
-``fault_child.py``. With ``GYMREEL_SOAK=1`` every container and every allocation has its turn.
+``fault_child.py``. With ``--soak`` every container and every allocation has its turn.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ import gymreel
 from gymreel import _core
 from support.frames import numbers_in
 from support.paths import TESTS
-from support.soak import IS_SOAK
+from support.soak import choose, soak_only
 
-SUFFIXES = [".mp4", ".mkv", ".webm", ".gif", ".mov"] if IS_SOAK else [".mp4", ".mkv"]
-STRIDE = 1 if IS_SOAK else 37
+SUFFIXES = choose(short=[".mp4", ".mkv"], soak=[".mp4", ".mkv", ".webm", ".gif", ".mov"])
+STRIDE = choose(short=37, soak=1)
 SEED = 20_240_607
-TIMEOUT = 3600 if IS_SOAK else 100
+TIMEOUT = choose(short=100, soak=3600)
 
 # libx264 writes to memory that it asked for in vain.
 ENCODERS_THAT_CRASH = ("libx264.",)
@@ -191,7 +191,7 @@ def test_an_allocation_of_the_calling_thread_that_fails_costs_the_call_alone(
 
 
 @pytest.mark.timeout(TIMEOUT)
-@pytest.mark.skipif(not IS_SOAK, reason="takes a while: GYMREEL_SOAK=1 runs it")
+@soak_only
 @every_failure_of_a_file
 def test_a_failure_costs_record_video_one_episode_and_one_warning(
     run_sweeps: RunSweeps, kind: str, error: int

@@ -11,13 +11,13 @@ import pytest
 
 from support.frames import numbers_in
 from support.paths import TESTS
-from support.soak import IS_SOAK
+from support.soak import choose
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 
 _NUM_FORKS = 100
-_SECONDS = 60 if IS_SOAK else 0
-_NUM_VECTORS = 100 if IS_SOAK else 2
+_SECONDS = choose(short=0, soak=60)
+_NUM_VECTORS = choose(short=2, soak=100)
 
 # Hooks of logging run at each fork, and the GIL goes to another thread while they do. What is
 # registered first runs last, with gymreel's own hook behind it.

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 from killed_recording import FPS, SUFFIXES, Kill, record_and_kill
 
-from support.soak import IS_SOAK
+from support.soak import choose
 
 SIZES = [(84, 84), (600, 400), (1280, 720)]
-NUM_KILLS = 100 if IS_SOAK else 6
+NUM_KILLS = choose(short=6, soak=100)
 AT_ONCE = 2
 
 # Frames that may be lost at 30 a second: those of a second, of webm those of a second and a half.
@@ -64,11 +64,11 @@ def test_a_killed_process_loses_a_second_at_most(
 
 
 @pytest.mark.timeout(1800)
-@pytest.mark.parametrize("step", [1.2, 5.0] if IS_SOAK else [1.2])
+@pytest.mark.parametrize("step", choose(short=[1.2], soak=[1.2, 5.0]))
 def test_of_a_slow_environment_two_frames_are_lost_at_most(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], step: float
 ) -> None:
-    num_kills = 10 if IS_SOAK else 1
+    num_kills = choose(short=1, soak=10)
     random_moments = random.Random(21)
     plan = [
         (

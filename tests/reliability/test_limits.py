@@ -123,7 +123,6 @@ print(writer.close().num_frames)
 """
 
 
-@pytest.mark.slow
 def test_large_frames_are_recorded_within_a_memory_limit(tmp_path: Path) -> None:
     need_encoder("libx264")
     limit = 400_000_000

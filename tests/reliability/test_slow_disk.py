@@ -13,9 +13,9 @@ from preloaded import compile_shim
 
 from support.frames import numbers_in
 from support.paths import TESTS
-from support.soak import IS_SOAK
+from support.soak import choose
 
-_SECONDS = 5.0 if IS_SOAK else 2.0
+_SECONDS = choose(short=2.0, soak=5.0)
 """How long a call takes."""
 _LONGEST = _SECONDS / 4
 """How long anything else may take: on a busy machine much longer than the call itself needs."""

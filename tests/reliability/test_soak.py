@@ -20,10 +20,10 @@ import gymreel
 from gymreel import FrameShapeError, OutputError, VideoWriter
 from support.environments import numbered_frame
 from support.paths import TESTS
-from support.soak import IS_SOAK
+from support.soak import choose
 from support.video_reader import numbers_in
 
-NUM_RECORDINGS = 10_000 if IS_SOAK else 300
+NUM_RECORDINGS = choose(short=300, soak=10_000)
 NUM_WARM_UP = 200
 NUM_ROWS = 20
 SIZES = [(48, 64), (96, 128), (84, 84), (240, 320)]

@@ -37,10 +37,10 @@ from gymreel import (
     WriterClosedError,
 )
 from support.frames import HEIGHT, WIDTH, Frame, numbered, numbers_in, planes_of
-from support.soak import IS_SOAK
+from support.soak import choose
 
 _REPRODUCIBLE = settings(
-    max_examples=500 if IS_SOAK else 25,
+    max_examples=choose(short=25, soak=500),
     stateful_step_count=30,
     derandomize=True,
     deadline=None,
@@ -48,7 +48,7 @@ _REPRODUCIBLE = settings(
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 
-pytestmark = pytest.mark.timeout(3600 if IS_SOAK else 300)
+pytestmark = pytest.mark.timeout(choose(short=300, soak=3600))
 
 AnyArray = NDArray[Any]
 

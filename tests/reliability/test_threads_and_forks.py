@@ -19,11 +19,11 @@ from gymreel.wrappers import RecordVideo
 from support.environments import NumberedEnv, run_episodes
 from support.frames import numbered, numbers_in
 from support.paths import TESTS
-from support.soak import IS_SOAK
+from support.soak import choose
 
 needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 
-_NUM_FORKS = 100 if IS_SOAK else 10
+_NUM_FORKS = choose(short=10, soak=100)
 _METHODS = pytest.mark.parametrize(
     "method",
     [pytest.param("fork", marks=needs_fork), pytest.param("forkserver", marks=needs_fork), "spawn"],

@@ -17,11 +17,11 @@ from gymreel import read_episodes
 from gymreel.triggers import always
 from gymreel.wrappers import KeepTerminalFrame, RecordEpisodeStatistics, RecordVideo
 from support.environments import NumberedEnv
-from support.soak import IS_SOAK
+from support.soak import choose
 from support.vector_environments import MODE_NAMES, MODES, numbers_by_cell
 from support.video_reader import names_in, numbers_in
 
-NUM_RUNS = 40 if IS_SOAK else 2
+NUM_RUNS = choose(short=2, soak=40)
 
 Record = tuple[Any, ...]
 

@@ -25,7 +25,7 @@ import gymreel.wrappers
 from gymreel.errors import ConfigError, ConfigTypeError, GymreelError, StatsKeyError
 from gymreel.wrappers.vector import RecordEpisodeStatistics
 from support.gymnasium_version import refusal_by_gymnasium, skip_wrong_statistics
-from support.soak import IS_SOAK
+from support.soak import soak_only
 
 MODES = list(AutoresetMode)
 MODE_NAMES = [mode.name for mode in MODES]
@@ -238,9 +238,8 @@ def test_figures_are_those_of_single_wrappers(
     check_against_singles(envs, num_steps, clock)
 
 
-@pytest.mark.slow
 @pytest.mark.timeout(3600)
-@pytest.mark.skipif(not IS_SOAK, reason="takes a while: GYMREEL_SOAK=1 runs it")
+@soak_only
 @pytest.mark.parametrize("mode", MODES, ids=MODE_NAMES)
 @pytest.mark.parametrize("num_envs", [7, 64, 1024])
 def test_figures_are_those_of_single_wrappers_over_10_000_steps(
