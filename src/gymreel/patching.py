@@ -126,9 +126,9 @@ def unpatch() -> None:
 
 def _let_recorders_wait(wait: bool) -> None:
     """Have recorders that are made from now on wait for their videos, or not."""
-    recording: Any = sys.modules.get("gymreel.wrappers._video_recording")
+    recording: Any = sys.modules.get("gymreel._recording.wrapper")
     if recording is not None:
-        recording.VideoRecording.waits_by_default = wait
+        recording.RecordingWrapper.waits_by_default = wait
 
 
 def _check_gymnasium() -> None:
@@ -220,7 +220,7 @@ class _PatchOfChild:
         self._path = path
 
     def __reduce__(self) -> tuple[Callable[..., None], tuple[str, dict[str, Any]]]:
-        waits = importlib.import_module("gymreel.wrappers._video_recording").VideoRecording
+        waits = importlib.import_module("gymreel._recording.wrapper").RecordingWrapper
         return exec, (
             _PATCH_CHILD,
             {"parents_path": self._path, "recorders_wait": waits.waits_by_default},

@@ -184,7 +184,7 @@ def in_child(fork):
     os._exit(7)
 
 # It warns that it exists.
-gymreel.wrappers._video_recording.make_video_folder = lambda *_, **__: None
+gymreel._recording.video_folder.make_video_folder = lambda *_, **__: None
 threads = [threading.Thread(target=write_on, args=(index,)) for index in range(2)]
 for thread in threads:
     thread.start()

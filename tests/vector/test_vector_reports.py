@@ -415,7 +415,7 @@ def test_videos_of_episodes_that_never_end_are_told_of_meanwhile(
     envs.reset()
     for _ in range(20):
         act(envs)
-        for writer in tuple(envs._unfinished._videos):
+        for writer in tuple(envs._folder.pending._videos):
             if not envs.recording:
                 writer.close()  # As if encoding took no time.
     assert len(saved) >= (4 if layout == "grid" else 8)

@@ -42,7 +42,7 @@ class _Returns(NumberedEnv):
 
 def _complete(env: Any) -> None:
     """Wait for the recordings that have ended, as if encoding took no time, and ask about them."""
-    for writer in tuple(env.get_wrapper_attr("_unfinished")._videos):
+    for writer in tuple(env.get_wrapper_attr("_folder").pending._videos):
         writer.close()
     env.get_wrapper_attr("_settle_videos")()
 
@@ -422,7 +422,7 @@ def test_a_spec_with_a_policy_is_json(tmp_path: Path, policy: KeepPolicy) -> Non
     assert again is not None
     assert again["keep"] == repr(policy)
     made = gym.make(spec)
-    assert repr(made.get_wrapper_attr("_reports")._keep) == repr(policy)
+    assert repr(made.get_wrapper_attr("_folder").reports._keep) == repr(policy)
     made.close()
     env.close()
 

@@ -17,18 +17,17 @@ from gymreel import (
     CallbackError,
     ConfigError,
     Episode,
-    GymreelWarning,
     OutputError,
     VideoWriter,
     keep,
     read_episodes,
 )
+from gymreel._recording.pending_videos import PendingVideos
+from gymreel._recording.reports import Reports
 from gymreel.keep import KeepPolicy
 from gymreel.trackers import Tracker
 from gymreel.triggers import always, at
 from gymreel.wrappers import RecordVideo
-from gymreel.wrappers._episode_reports import EpisodeReports
-from gymreel.wrappers._unfinished_videos import UnfinishedVideos
 from support.environments import NumberedEnv
 from support.frames import numbered
 from support.noting_tracker import NotingTracker
@@ -228,39 +227,39 @@ def test_a_video_that_took_the_place_of_another_is_not_removed_for_it(tmp_path: 
     # The older of two recordings of one name is slower to finish: its file is never there.
     path = tmp_path / "same.mp4"
     saved: list[Episode] = []
-    reports = EpisodeReports(tmp_path, keep=lambda e: e.index == 1, on_saved=saved.append)
-    unfinished = UnfinishedVideos(reports)
+    reports = Reports(tmp_path, keep=lambda e: e.index == 1, on_saved=saved.append)
+    pending = PendingVideos(reports)
     older, newer = VideoWriter(path), VideoWriter(path)
     for number, writer in enumerate((older, newer)):
-        unfinished.add(writer)
+        pending.add(writer)
         writer.write(numbered(number + 7))
-    unfinished.ended(newer, Episode(1))
+    pending.ended(newer, Episode(1))
     newer.close()
     assert numbers_in(path) == [8]
-    unfinished.report()
-    unfinished.ended(older, Episode(0))
-    unfinished.report(wait=True)
+    pending.report()
+    pending.ended(older, Episode(0))
+    pending.report(wait=True)
     assert numbers_in(path) == [8]
     assert [(episode.index, episode.path) for episode in saved] == [(1, path)]
 
 
 def test_a_kept_video_is_not_removed_once_another_may_have_its_place(tmp_path: Path) -> None:
     path = tmp_path / "same.mp4"
-    unfinished = UnfinishedVideos(EpisodeReports(tmp_path, keep=keep.best(1)))
+    pending = PendingVideos(Reports(tmp_path, keep=keep.best(1)))
 
     def record(name: str, number: int, return_: float) -> VideoWriter:
         writer = VideoWriter(tmp_path / name)
-        unfinished.add(writer)
+        pending.add(writer)
         writer.write(numbered(number))
-        unfinished.ended(writer, Episode(number, return_=return_, terminated=True))
+        pending.ended(writer, Episode(number, return_=return_, terminated=True))
         writer.close()
         return writer
 
     record("same.mp4", 1, 1.0)
-    unfinished.report()
+    pending.report()
     record("other.mp4", 2, 2.0)
     record("same.mp4", 3, 3.0)
-    unfinished.report()  # The second is better than the first, whose place the third has taken.
+    pending.report()  # The second is better than the first, whose place the third has taken.
     assert names_in(tmp_path) == ["same.mp4"]
     assert numbers_in(path) == [3]
 
@@ -269,7 +268,7 @@ def test_a_video_that_cannot_be_renamed_is_told_of_under_the_name_that_it_has(
     tmp_path: Path,
 ) -> None:
     saved: list[Episode] = []
-    unfinished = UnfinishedVideos(EpisodeReports(tmp_path, on_saved=saved.append))
+    pending = PendingVideos(Reports(tmp_path, on_saved=saved.append))
     paths = [tmp_path / "first.mp4", tmp_path / "second.mp4"]
 
     def refuse(*_: object) -> Path:
@@ -277,16 +276,16 @@ def test_a_video_that_cannot_be_renamed_is_told_of_under_the_name_that_it_has(
 
     for number, path in enumerate(paths):
         writer = VideoWriter(path)
-        unfinished.add(writer)
-        unfinished.rename(writer, refuse)
+        pending.add(writer)
+        pending.rename(writer, refuse)
         writer.write(numbered(number))
-        unfinished.ended(writer, Episode(number))
+        pending.ended(writer, Episode(number))
         writer.close()
-    with pytest.warns(GymreelWarning, match="keeps its name: could not name the video") as caught:
-        unfinished.report()
-    assert len(caught) == len(paths)
+    failures = [f"{about}{error}" for about, error in pending.report()]
+    assert len(failures) == len(paths)
+    assert all("keeps its name: could not name the video" in failure for failure in failures)
     assert [episode.path for episode in saved] == paths
-    assert len(unfinished) == 0
+    assert len(pending) == 0
 
 
 def test_on_saved_may_close_the_environment(tmp_path: Path) -> None:
@@ -320,7 +319,7 @@ def test_a_copy_keeps_and_tells_on_its_own(tmp_path: Path, make_twin: Callable[[
     env = RecordVideo(_Scored([1.0]), tmp_path / "v", always, keep=keep.best(1))
     env.reset()
     env.step(0)
-    twin = make_twin(env.get_wrapper_attr("_reports"))
+    twin = make_twin(env.get_wrapper_attr("_folder").reports)
     assert twin.take_failures() == []
     env.step(0)
     env.close()

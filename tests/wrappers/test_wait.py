@@ -11,8 +11,9 @@ import pytest
 
 import gymreel.wrappers.vector
 from gymreel import ConfigError, Episode, GymreelWarning, OutputError
+from gymreel._recording import wrapper
 from gymreel.triggers import always
-from gymreel.wrappers import RecordVideo, _video_recording
+from gymreel.wrappers import RecordVideo
 from support.environments import NumberedEnv, run_episodes
 from support.stalled_encoder import StalledEncoder
 from support.vector_environments import MODE_NAMES, MODES, act, sync
@@ -104,7 +105,7 @@ def test_of_pettingzoo(tmp_path: Path) -> None:
 def test_it_goes_on_without_a_video_that_takes_too_long(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_video_recording, "_MAX_WAIT_SECONDS", 0.1)
+    monkeypatch.setattr(wrapper, "_MAX_WAIT_SECONDS", 0.1)
     with StalledEncoder(tmp_path / "s") as stalled:
         env = RecordVideo(NumberedEnv(2), tmp_path / "v", always, wait=True, **stalled.settings)
         run_episodes(env)

@@ -1,9 +1,9 @@
-"""Videos of PettingZoo's games, encoded while they go on."""
+"""Videos of PettingZoo's games, encoded in the background."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -11,14 +11,13 @@ import numpy as np
 
 from gymreel._extras import missing_package
 from gymreel._frame_conversion import how_to_convert
+from gymreel._recording.checks import check_render_mode
+from gymreel._recording.episode import EpisodeTotals, add_reward, ends_episode
+from gymreel._recording.options import RecorderOptions, documents_options
+from gymreel._recording.wrapper import EpisodeRecordingWrapper
 from gymreel._validation import check_choice, show
-from gymreel._writer_config import DEFAULT_MAX_PENDING_BYTES
 from gymreel.episodes import Episode
 from gymreel.errors import ConfigTypeError, FrameTypeError, GymreelError, NotRecordingError
-from gymreel.keep import KeepPolicy
-from gymreel.trackers import Tracker
-from gymreel.wrappers._episode_recording import EpisodeRecording
-from gymreel.wrappers._episode_totals import add_reward, ends_episode
 
 try:
     from pettingzoo import AECEnv, ParallelEnv
@@ -26,31 +25,35 @@ try:
 except ImportError as error:
     raise missing_package(__name__, "pettingzoo", "pettingzoo", error) from error
 
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
 __all__ = ["AECRecordVideo", "ParallelRecordVideo", "RecordVideo"]
 
 
-class RecordVideo(EpisodeRecording):
-    """Records episodes of a game, or stretches of steps, into video files.
+class RecordVideo(EpisodeRecordingWrapper):
+    """Wrapper that records episodes of a game, or stretches of steps, into video files.
 
-    ``RecordVideo(env, "videos")`` gives a :class:`ParallelRecordVideo` for a parallel environment
+    ``RecordVideo(env, "videos")`` returns a :class:`ParallelRecordVideo` for a parallel environment
     and an :class:`AECRecordVideo` for one whose agents act one after the other. Both have the
-    arguments of ``gymreel.wrappers.RecordVideo`` and behave as that does: a video for each episode
-    that ``episode_trigger`` names, encoded in the background, complete after :meth:`close`.
+    arguments of ``gymreel.wrappers.RecordVideo`` and behave in the same way: a video for each
+    episode that ``episode_trigger`` selects, encoded in the background, complete after
+    :meth:`close`.
 
-    The first frame is the one after the reset. A parallel environment gives one more for each step.
-    Of agents that act in turns, ``every="step"`` shows the game after each agent's step, and
-    ``every="cycle"`` when all have had their turn; by default each cycle where the environment says
-    that its agents act at the same time (``is_parallelizable``), and else each step, as in chess.
-    The steps by which agents that are out leave the game show nothing and do not count.
+    The first frame is the one after the reset. A parallel environment is recorded after each step.
+    Where agents act in turns, ``every="step"`` records after each agent's step, and
+    ``every="cycle"`` after all agents have had their turn. The default is each cycle where the
+    environment declares that its agents act at the same time (``is_parallelizable``), and otherwise
+    each step, as in chess. Steps with which agents leave the game are neither recorded nor counted.
 
-    An ``Episode`` has the sum of all agents' rewards as ``return_``, and each one's in
-    ``info["returns"]``.
+    An ``Episode`` has the sum of all agents' rewards as ``return_``, and the return of each agent
+    in ``info["returns"]``.
 
     Attributes:
         recording: Whether frames are being recorded.
         episode_id: Number of the current episode, from 0; -1 before the first.
-        step_id: Number of the latest step over all episodes, from 0; -1 before the first. Of agents
-            that act in turns each one's step counts.
+        step_id: Number of the latest step over all episodes, from 0; -1 before the first. Where
+            agents act in turns, each agent's step counts.
     """
 
     env: Any
@@ -58,7 +61,7 @@ class RecordVideo(EpisodeRecording):
     if TYPE_CHECKING:
 
         def __getattr__(self, name: str) -> Any:
-            """Let everything of the environment's be there, for which PettingZoo has no types."""
+            """Have every attribute of the environment, for which PettingZoo has no types."""
 
     def __new__(cls, env: Any = None, *_: Any, **__: Any) -> RecordVideo:
         """Choose the class for the kind of environment."""
@@ -66,6 +69,7 @@ class RecordVideo(EpisodeRecording):
             cls = ParallelRecordVideo if isinstance(env, ParallelEnv) else AECRecordVideo  # noqa: PLW0642
         return super().__new__(cls)
 
+    @documents_options
     def __init__(  # The order of gymreel.wrappers.RecordVideo.
         self,
         env: AECEnv | ParallelEnv,
@@ -79,86 +83,49 @@ class RecordVideo(EpisodeRecording):
         gc_trigger: Callable[[int], bool] | None = None,
         *,
         every: Literal["cycle", "step"] | None = None,
-        codec: str = "auto",
-        preset: str | None = None,
-        crf: float | None = None,
-        pixel_format: str = "yuv420p",
-        options: Mapping[str, str] | None = None,
-        suffix: str = ".mp4",
-        copy: bool | Literal["auto"] = "auto",
-        max_pending_bytes: int = DEFAULT_MAX_PENDING_BYTES,
-        on_full: Literal["block", "drop"] = "block",
-        on_error: Literal["warn", "raise"] = "warn",
-        wait: bool = False,
-        keep: KeepPolicy | Callable[[Episode], bool] | str | None = None,
-        on_saved: Callable[[Episode], object] | None = None,
-        episode_log: bool | None = None,
-        trackers: Sequence[Tracker] | None = None,
-        report_when: Literal["certain", "complete"] = "certain",
+        **options: Unpack[RecorderOptions],
     ) -> None:
         """Wrap a game.
 
         Args:
-            env: The environment, with a render mode that gives images.
-            video_folder: Where the videos go; made if it does not exist.
-            episode_trigger: Asked at each reset with the number of the episode whether to record
-                it. Without any trigger, ``gymreel.triggers.capped_cubic``.
-            step_trigger: Asked at each step with its number over all episodes whether to start
-                recording there.
-            video_length: 0 records whole episodes; ``n`` records ``n + 1`` frames, over the ends
-                of episodes if need be.
-            name_prefix: The files are called ``{name_prefix}-episode-{number}`` and
+            env: Environment with a render mode that returns images.
+            video_folder: Folder of the videos; created if it does not exist.
+            episode_trigger: Function that is called at each reset with the number of the episode,
+                and returns whether to record it. Without any trigger,
+                ``gymreel.triggers.capped_cubic``.
+            step_trigger: Function that is called at each step with its number over all episodes,
+                and returns whether to start recording there.
+            video_length: 0 records whole episodes; ``n`` records ``n + 1`` frames, across the ends
+                of episodes if necessary.
+            name_prefix: Beginning of the file names: ``{name_prefix}-episode-{number}`` and
                 ``{name_prefix}-step-{number}``.
-            fps: Frames per second; None for ``env.metadata["render_fps"]``, or 30 without that.
-            disable_logger: False prints a line for each file that is complete.
-            gc_trigger: Asked with the number of the episode at the end of each recording whether
-                to run ``gc.collect()``; None for never.
-            every: When to record a frame, where agents act one after the other; see above.
-            codec: An encoder's name, or ``"auto"`` for the best one for the container.
-            preset: The encoder's speed, as it names them.
-            crf: The encoder's constant quality; lower is better.
-            pixel_format: How the video stores colours, as FFmpeg names it.
-            options: More options for the encoder, as FFmpeg names them.
-            suffix: The end of the file names, which selects the container.
-            copy: Whether to copy each frame; ``"auto"`` copies those that somebody can still reach.
-            max_pending_bytes: Memory for frames that wait for the encoder.
-            on_full: Whether a frame over that limit waits (``"block"``) or is left out
-                (``"drop"``).
-            on_error: What to do about a video that fails: warn of it once, or ``"raise"``, as in
-                ``gymreel.wrappers.RecordVideo``.
-            wait: Whether the ``reset`` or ``step`` that ends a recording waits until the video is
-                complete, 10 seconds at most; if that is not enough, it warns once. For scripts that
-                look for the file at once, as Gymnasium's recorder has it; see
-                :meth:`wait_for_videos` for less waiting.
-            keep: Which videos stay, decided when they are complete.
-            on_saved: Called with the ``Episode`` for each video that is complete and stays, from a
-                later ``reset`` or from ``close``; see ``report_when``.
-            episode_log: Whether to add a line for each episode, recorded or not, to
-                ``episodes.jsonl`` in the folder, which ``gymreel.read_episodes`` reads. None does
-                so where ``keep``, ``on_saved`` or ``trackers`` is given, or the environment
-                variable ``GYMREEL_EPISODE_LOG`` is ``1``.
-            trackers: Who else is told of episodes and videos, see ``gymreel.trackers``.
-            report_when: When ``on_saved`` and trackers are told of a video. ``"certain"``: once
-                it is certain that it stays, which is at :meth:`close` with a ``keep`` that may
-                still drop it (``best``, ``worst``, ``last``, ``disk_budget``). ``"complete"``: once
-                it is complete, though it may be dropped later.
+            fps: Frames per second; None for ``env.metadata["render_fps"]``, or 30 without it.
+            disable_logger: False prints a line for each complete video.
+            gc_trigger: Function that is called with the number of the episode at the end of each
+                recording, and returns whether to run ``gc.collect()``; None for never.
+            every: When to record a frame where agents act in turns, see above.
+            {options}
 
         Raises:
-            ConfigError: An argument is wrong, or the render mode gives no images.
-            OutputError: The folder cannot be made.
+            ConfigError: An argument is wrong, or the render mode returns no images.
+            OutputError: The folder cannot be created or written to.
         """
         kind = ParallelEnv if isinstance(self, ParallelRecordVideo) else AECEnv
         if not isinstance(env, kind):
             raise ConfigTypeError(f"env={show(env)} must be a pettingzoo.{kind.__name__}")
         if every is not None:
             check_choice("every", every, ["cycle", "step"], also=", or None")
+        check_render_mode(env)
         self.env = env
         if every is None:
             every = "cycle" if env.metadata.get("is_parallelizable") else "step"
         self._every_step = every == "step"
         self._returns: dict[str, float | None] = {}
-        self._set_up(
-            env,
+        self._totals = EpisodeTotals()
+        game = env.unwrapped
+        super().__init__(
+            environment=str(getattr(game, "metadata", {}).get("name", type(game).__name__)),
+            render_fps=env.metadata.get("render_fps"),
             video_folder=video_folder,
             episode_trigger=episode_trigger,
             step_trigger=step_trigger,
@@ -167,22 +134,7 @@ class RecordVideo(EpisodeRecording):
             fps=fps,
             disable_logger=disable_logger,
             gc_trigger=gc_trigger,
-            codec=codec,
-            preset=preset,
-            crf=crf,
-            pixel_format=pixel_format,
-            options=options,
-            suffix=suffix,
-            copy=copy,
-            max_pending_bytes=max_pending_bytes,
-            on_full=on_full,
-            on_error=on_error,
-            wait=wait,
-            keep=keep,
-            on_saved=on_saved,
-            episode_log=episode_log,
-            trackers=trackers,
-            report_when=report_when,
+            **options,
         )
 
     def close(self) -> None:
@@ -192,7 +144,7 @@ class RecordVideo(EpisodeRecording):
             GymreelError: A video failed and ``on_error`` is ``"raise"``.
         """
         try:
-            self._tell_episode()
+            self._report_episode()
             if self.recording:
                 self.stop_recording()
         finally:
@@ -213,7 +165,7 @@ class RecordVideo(EpisodeRecording):
         *,
         has_ended: bool,
     ) -> None:
-        """Note what a step gave; the frame comes after this."""
+        """Add the results of a step, whose frame has not been recorded yet."""
         self.step_id += 1
         totals, returns = self._totals, self._returns
         totals.length += 1
@@ -224,21 +176,21 @@ class RecordVideo(EpisodeRecording):
             together = add_reward(together, reward)
         totals.return_ = add_reward(totals.return_, together)
         if self.recording:
-            self._recorded_frames.add_step(together)
+            self._recorder.frames.add_step(together)
         if self.step_trigger and self.step_trigger(self.step_id):
             self.start_recording(f"{self.name_prefix}-step-{self.step_id}")
         if has_ended:
             totals.terminated = any(ends_episode(terminated, False) for terminated in terminations)
             totals.truncated = any(ends_episode(truncated, False) for truncated in truncations)
-            # A game that no agent is left in is over, whatever it says of them.
+            # A game without agents is over, whatever their flags say.
             totals.terminated |= not totals.truncated
-            self._tell_episode()
+            self._report_episode()
 
     def _capture_frame(self) -> None:
         """Render a frame into the video; subclasses override this to record something else."""
         if not self.recording:
             raise NotRecordingError("cannot capture a frame: nothing is being recorded")
-        # In a list and never in a variable: nothing else leads to the frame then.
+        # In a list and never in a variable: the writer borrows a frame that nothing else refers to.
         holder: list[Any] = [self.env.render()]
         try:
             if not isinstance(holder[0], np.ndarray):
@@ -246,17 +198,14 @@ class RecordVideo(EpisodeRecording):
                     "expected type of frame returned by render to be a numpy array, "
                     f"got instead {type(holder[0])}; {how_to_convert(type(holder[0]))}"
                 )
-            frames = self._recorded_frames
+            frames = self._recorder.frames
             frames.num_frames += frames.write_from(holder)
         except GymreelError as error:
             self._fail_recording(error)
 
-    def _episode_info(self) -> Mapping[str, Any]:
-        return {"returns": dict(self._returns)}
-
-    def _name_environment(self, env: Any) -> str:
-        game = env.unwrapped
-        return str(getattr(game, "metadata", {}).get("name", type(game).__name__))
+    def _current_episode(self) -> Episode:
+        self._totals.info = {"returns": dict(self._returns)}
+        return super()._current_episode()
 
     def __getstate__(self) -> dict[str, Any]:
         """Copy and pickle as not recording, with an episode of its own."""
@@ -264,10 +213,10 @@ class RecordVideo(EpisodeRecording):
 
 
 class ParallelRecordVideo(RecordVideo, BaseParallelWrapper):
-    """Records a game whose agents act at the same time; see :class:`RecordVideo`."""
+    """Wrapper that records a game whose agents act at the same time; see :class:`RecordVideo`."""
 
     def reset(self, seed: int | None = None, options: dict[str, Any] | None = None) -> Any:
-        """Reset the environment; an episode's recording ends here and the next may start.
+        """Reset the environment; the recording of an episode ends here, and the next may start.
 
         Raises:
             GymreelError: A video failed and ``on_error`` is ``"raise"``.
@@ -299,13 +248,13 @@ class ParallelRecordVideo(RecordVideo, BaseParallelWrapper):
 
 
 class AECRecordVideo(RecordVideo, BaseWrapper):
-    """Records a game whose agents act one after the other; see :class:`RecordVideo`."""
+    """Wrapper that records a game whose agents act in turns; see :class:`RecordVideo`."""
 
     _have_acted: frozenset[Any] = frozenset()
-    """Who has had a turn since the last cycle."""
+    """Agents that have had a turn since the last cycle."""
 
     def reset(self, seed: int | None = None, options: dict[str, Any] | None = None) -> None:
-        """Reset the environment; an episode's recording ends here and the next may start.
+        """Reset the environment; the recording of an episode ends here, and the next may start.
 
         Raises:
             GymreelError: A video failed and ``on_error`` is ``"raise"``.
@@ -316,7 +265,7 @@ class AECRecordVideo(RecordVideo, BaseWrapper):
         self._begin_episode(seed)
 
     def step(self, action: Any) -> None:
-        """Let the agent act whose turn it is, and record a frame if it is time for one.
+        """Let the agent act whose turn it is, and record a frame if one is due.
 
         Raises:
             GymreelError: The recording failed and ``on_error`` is ``"raise"``; the environment has
@@ -346,12 +295,12 @@ class AECRecordVideo(RecordVideo, BaseWrapper):
             self._record_frame()
 
     def _is_out(self, agent: Any) -> bool:
-        """Say whether an agent's next step is the one by which it leaves the game."""
+        """Return whether an agent's next step is the one with which it leaves the game."""
         env = self.env
         return ends_episode(env.terminations.get(agent, True), env.truncations.get(agent, True))
 
     def _ends_cycle(self) -> bool:
-        """Say whether the next to act has had its turn already."""
+        """Return whether the next agent to act has had its turn already."""
         env = self.env
         if not env.agents:
             return False

@@ -1,24 +1,28 @@
-"""Videos of Stable-Baselines3's vector environments, encoded while training goes on."""
+"""Videos of Stable-Baselines3's vector environments, encoded in the background."""
 
 from __future__ import annotations
 
+import copy
 import functools
 import math
 import os
 import types
 from collections.abc import Callable, Mapping, Sequence
-from copy import deepcopy as copy_deeply
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from gymreel import _core, grid
 from gymreel._extras import missing_package
 from gymreel._frame_conversion import how_to_convert
+from gymreel._recording.checks import check_aspect_ratio
+from gymreel._recording.episode import EpisodeTotals, add_reward
+from gymreel._recording.options import RecorderOptions, documents_options
+from gymreel._recording.step_sums import Indices, StepSums
+from gymreel._recording.wrapper import EpisodeRecordingWrapper
 from gymreel._validation import check_whole_number, show
-from gymreel._writer_config import DEFAULT_MAX_PENDING_BYTES
 from gymreel.episodes import Episode
 from gymreel.errors import (
     ConfigTypeError,
@@ -27,60 +31,63 @@ from gymreel.errors import (
     NotRecordingError,
     RenderModeError,
 )
-from gymreel.integrations._clip import Clip
-from gymreel.keep import KeepPolicy
-from gymreel.trackers import Tracker
+from gymreel.integrations._sb3_clip import Clip
 from gymreel.triggers import check_trigger
-from gymreel.wrappers._episode_recording import EpisodeRecording
-from gymreel.wrappers._episode_totals import EpisodeTotals, add_reward
-from gymreel.wrappers.vector._arguments import check_aspect_ratio
-from gymreel.wrappers.vector._step_sums import Indices, StepSums
-from gymreel.writer import VideoWriter
 
 try:
-    # Not from the package: that may be half imported when gymreel.patch() brings this in.
+    # Not from the package, which may be half imported when gymreel.patch() imports this module.
     from stable_baselines3.common.vec_env.base_vec_env import VecEnv, VecEnvWrapper
     from stable_baselines3.common.vec_env.dummy_vec_env import DummyVecEnv
     from stable_baselines3.common.vec_env.subproc_vec_env import SubprocVecEnv
 except ImportError as error:
     raise missing_package(__name__, "stable_baselines3", "sb3", error) from error
 
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
 __all__ = ["RenderModeError", "VecVideoRecorder"]
 
 _NONE: Indices = np.empty(0, np.intp)
 
 
-class VecVideoRecorder(EpisodeRecording, VecEnvWrapper):
-    """Records stretches of steps of a vector environment, all of its environments in one picture.
+class VecVideoRecorder(EpisodeRecordingWrapper, VecEnvWrapper):
+    """Wrapper that records stretches of steps of all environments in one picture.
 
     A drop-in for ``stable_baselines3.common.vec_env.VecVideoRecorder`` (behaviour as of
-    Stable-Baselines3 2.9): the same arguments, file names, frames and methods to override. Frames
-    go to background threads as they are rendered, each environment's straight to its place in the
-    picture, so that no clip builds up in memory and no step waits for an encoder that keeps up;
-    :meth:`close` waits until every file is complete.
+    Stable-Baselines3 2.9), with the same arguments, file names, frames and methods to override.
+    Frames go to background threads as soon as they are rendered, each environment's directly to its
+    place in the picture. So no clip builds up in memory, and no step waits for an encoder that
+    keeps up. :meth:`close` waits until every file is complete.
 
-    A clip begins at a reset or a step for which ``record_video_trigger`` says so, ends once it has
-    more than ``video_length`` frames, and is called
-    ``{name_prefix}-step-{begin}-to-step-{begin + video_length}``. One that is cut short, by
-    :meth:`close` or by a reset that begins another, gets a name for the steps that it holds when it
-    is complete.
+    A clip begins at a reset or a step that ``record_video_trigger`` selects, ends once it has more
+    than ``video_length`` frames, and is called
+    ``{name_prefix}-step-{begin}-to-step-{begin + video_length}``. A clip that is cut short, by
+    :meth:`close` or by a reset that begins another one, is named after the steps that it holds once
+    it is complete.
+
+    The ``Episode`` of a clip, for ``keep``, ``on_saved`` and trackers, is the one of the first
+    environment in which the clip ended, as far as it had come. ``keep.last`` and
+    ``keep.disk_budget`` suit clips best. Episodes are written to the log and not reported to
+    trackers, as Stable-Baselines3 logs them itself. With ``on_error="raise"``, a file that fails in
+    the background is reported by the next ``step_async`` or ``reset``.
 
     Attributes:
         recording: Whether frames are being recorded.
-        step_id: Steps so far, each of all environments.
-        video_name: Of the latest clip, with suffix.
-        video_path: Where that goes, or is.
-        video_recorder: Has that as ``path``, as it did in older versions of Stable-Baselines3:
-            ``huggingface_sb3`` looks there.
+        step_id: Number of steps so far, each of all environments.
+        video_name: File name of the latest clip, with suffix.
+        video_path: Path of the latest clip.
+        video_recorder: Object with that path as ``path``, as in older versions of
+            Stable-Baselines3; ``huggingface_sb3`` reads it.
         frames_per_sec: Frames per second of the next clip.
 
     Differences from Stable-Baselines3: ``recorded_frames`` counts the frames and holds none.
     Environments of different sizes are padded. A reset that begins a clip while another is being
-    recorded does not overwrite that one. Nothing is printed, unless ``disable_logger`` is False.
-    Where a wrapper below overrides ``render``, that is what is recorded, as there. moviepy is not
+    recorded does not overwrite that one. Nothing is printed unless ``disable_logger`` is False.
+    Where a wrapper below overrides ``render``, its result is recorded, as there. moviepy is not
     needed.
     """
 
+    @documents_options
     def __init__(  # Stable-Baselines3's order.
         self,
         venv: VecEnv,
@@ -92,70 +99,26 @@ class VecVideoRecorder(EpisodeRecording, VecEnvWrapper):
         video_aspect_ratio: tuple[int, int] | None = None,
         fps: float | Fraction | None = None,
         disable_logger: bool = True,
-        codec: str = "auto",
-        preset: str | None = None,
-        crf: float | None = None,
-        pixel_format: str = "yuv420p",
-        options: Mapping[str, str] | None = None,
-        suffix: str = ".mp4",
-        copy: bool | Literal["auto"] = "auto",
-        max_pending_bytes: int = DEFAULT_MAX_PENDING_BYTES,
-        on_full: Literal["block", "drop"] = "block",
-        on_error: Literal["warn", "raise"] = "warn",
-        wait: bool = False,
-        keep: KeepPolicy | Callable[[Episode], bool] | str | None = None,
-        on_saved: Callable[[Episode], object] | None = None,
-        episode_log: bool | None = None,
-        trackers: Sequence[Tracker] | None = None,
-        report_when: Literal["certain", "complete"] = "certain",
+        **options: Unpack[RecorderOptions],
     ) -> None:
         """Wrap a vector environment.
 
         Args:
-            venv: Its environments have the render mode ``rgb_array``.
-            video_folder: Where the videos go; made if it does not exist.
-            record_video_trigger: Asked with the number of steps so far whether to begin a clip.
+            venv: Vector environment whose environments have the render mode ``rgb_array``.
+            video_folder: Folder of the videos; created if it does not exist.
+            record_video_trigger: Function that is called with the number of steps so far, and
+                returns whether to begin a clip.
             video_length: A clip has one frame more than this.
-            name_prefix: The beginning of the file names.
-            video_aspect_ratio: What shape the picture should come near to; None for as many rows as
-                columns or one more, as Stable-Baselines3 has it.
-            fps: Frames per second; None for the environments' ``render_fps``, or 30 without that.
-            disable_logger: False prints a line for each file that is complete.
-            codec: An encoder's name, or ``"auto"`` for the best one for the container.
-            preset: The encoder's speed, as it names them.
-            crf: The encoder's constant quality; lower is better.
-            pixel_format: How the video stores colours, as FFmpeg names it.
-            options: More options for the encoder, as FFmpeg names them.
-            suffix: The end of the file names, which selects the container.
-            copy: Whether to copy each frame; ``"auto"`` copies those that somebody can still reach.
-            max_pending_bytes: Memory for frames that wait for the encoder.
-            on_full: Whether a frame over that limit waits (``"block"``) or is left out
-                (``"drop"``).
-            on_error: What to do about a video that fails: warn of it once, or ``"raise"``, from the
-                ``step`` or ``reset`` that captured the frame, or for a file completing in the
-                background from the next ``step_async`` or ``reset`` before the environments see it.
-            wait: Whether the ``reset`` or ``step`` that ends a recording waits until the video is
-                complete, 10 seconds at most; if that is not enough, it warns once. For scripts that
-                look for the file at once, as Gymnasium's recorder has it; see
-                :meth:`wait_for_videos` for less waiting.
-            keep: Which clips stay, decided when they are complete: ``gymreel.keep.last`` and
-                ``disk_budget`` are made for that. The ``Episode`` is the one of the first
-                environment in which the clip ended, as far as that had come.
-            on_saved: Called with that ``Episode`` for each clip that is complete and stays; see
-                ``report_when``.
-            episode_log: Whether to add a line for each episode of each environment to
-                ``episodes.jsonl`` in the folder, which ``gymreel.read_episodes`` reads. None does
-                so where ``keep``, ``on_saved`` or ``trackers`` is given, or the environment
-                variable ``GYMREEL_EPISODE_LOG`` is ``1``.
-            trackers: Who else is told of the clips; of episodes Stable-Baselines3 tells itself.
-            report_when: When ``on_saved`` and trackers are told of a clip. ``"certain"``: once it
-                is certain that it stays, which is at :meth:`close` with a ``keep`` that may still
-                drop it (``last``, ``disk_budget``). ``"complete"``: once it is complete, though it
-                may be dropped later.
+            name_prefix: Beginning of the file names.
+            video_aspect_ratio: Width and height whose ratio the picture comes close to; None for as
+                many rows as columns or one more, as in Stable-Baselines3.
+            fps: Frames per second; None for the environments' ``render_fps``, or 30 without it.
+            disable_logger: False prints a line for each complete video.
+            {options}
 
         Raises:
             ConfigError: An argument is wrong, or the render mode is not ``rgb_array``.
-            OutputError: The folder cannot be made.
+            OutputError: The folder cannot be created or written to.
         """
         if not isinstance(venv, VecEnv):
             raise ConfigTypeError(
@@ -177,45 +140,32 @@ class VecVideoRecorder(EpisodeRecording, VecEnvWrapper):
         check_trigger("record_video_trigger", record_video_trigger, also="")
         video_length = check_whole_number("video_length", video_length, at_least=0)
         self.record_video_trigger = record_video_trigger
-        self._set_up(
-            venv,
+        self._totals = EpisodeTotals()
+        EpisodeRecordingWrapper.__init__(
+            self,
+            environment=_name_of_environment(base),
+            render_fps=metadata.get("render_fps"),
             video_folder=video_folder,
             step_trigger=record_video_trigger,
             video_length=video_length,
             name_prefix=name_prefix,
             fps=fps,
             disable_logger=disable_logger,
-            codec=codec,
-            preset=preset,
-            crf=crf,
-            pixel_format=pixel_format,
-            options=options,
-            suffix=suffix,
-            copy=copy,
-            max_pending_bytes=max_pending_bytes,
-            on_full=on_full,
-            on_error=on_error,
-            wait=wait,
-            keep=keep,
-            on_saved=on_saved,
-            episode_log=episode_log,
-            trackers=trackers,
-            report_when=report_when,
             warns_of_overwriting=False,
+            **options,
         )
         self.video_length = video_length
         self.step_id = 0
-        self._writes_log = self._reports.writes_log
         self._gives_images = _renders_plainly(venv)
         self._aspect_ratio = None
         if video_aspect_ratio is not None:
             self._aspect_ratio = check_aspect_ratio(video_aspect_ratio)
         self._num_columns = 0
         self._clip: Clip | None = None
-        self._replaced: Path | None = None  # The file of a clip that gives way to the next.
+        self._replaced: Path | None = None  # File of a clip that gives way to the next one.
         self._sums = StepSums(venv.num_envs)
         self._indices = np.zeros(venv.num_envs, int)
-        self._last_shown = -1  # Which episode of the first environment a clip has shown.
+        self._last_shown = -1  # Latest episode of the first environment that a clip has shown.
 
     def reset(self) -> Any:
         """Reset the environments; a clip may begin here.
@@ -241,7 +191,7 @@ class VecVideoRecorder(EpisodeRecording, VecEnvWrapper):
         Raises:
             GymreelError: A video that was completing failed and ``on_error`` is ``"raise"``.
         """
-        if len(self._unfinished) > self.recording:  # Others than the one being recorded.
+        if len(self._folder.pending) > self.recording:  # Others than the one in progress.
             self._settle_videos()
         self.venv.step_async(actions)
 
@@ -261,12 +211,12 @@ class VecVideoRecorder(EpisodeRecording, VecEnvWrapper):
             totals.info = infos[0]
             totals.truncated = bool(infos[0].get("TimeLimit.truncated", False))
             totals.terminated = not totals.truncated
-        if self._writes_log:
+        if self._folder.reports.writes_log:
             self._sums.add_step(rewards, _NONE)
             if np.any(dones):
                 self._log_episodes(np.flatnonzero(dones), infos)
         if self.recording:
-            self._recorded_frames.add_step(rewards[0])
+            self._recorder.frames.add_step(rewards[0])
             self._capture_frame()
             if self.recording and len(self.recorded_frames) > self.video_length:
                 self._stop_recording()
@@ -293,8 +243,8 @@ class VecVideoRecorder(EpisodeRecording, VecEnvWrapper):
                 self._complete_videos()
 
     def _log_episodes(self, environments: Indices, infos: Sequence[Any] | None) -> None:
-        """Log episodes that end here; without infos, their environments have not ended them."""
-        self._reports.log(
+        """Log episodes that end here; without infos, they are interrupted."""
+        self._folder.reports.log(
             self._episode_of(i, infos[i] if infos is not None else None)
             for i in environments.tolist()
         )
@@ -308,23 +258,22 @@ class VecVideoRecorder(EpisodeRecording, VecEnvWrapper):
 
     def _episode_of(self, i: int, info: Mapping[str, Any] | None) -> Episode:
         is_truncated = info is not None and bool(info.get("TimeLimit.truncated", False))
-        return Episode(
+        totals = EpisodeTotals(
             index=int(self._indices[i]),
-            env_index=i,
-            environment=self._environment,
-            return_=self._sums.return_of(i),
             length=int(self._sums.lengths[i]),
+            return_=self._sums.return_of(i),
             terminated=info is not None and not is_truncated,
             truncated=is_truncated,
             info={key: info[key] for key in info if key != "terminal_observation"} if info else {},
-            step=self._count_steps(),
-            name_prefix=self.name_prefix,
-            path=self._clip_of_episode() if i == 0 else None,
-            recorder=self._reports.recorder,
         )
+        path = self._clip_of_episode() if i == 0 else None
+        return self._describe(totals, step=self._count_steps(), path=path, env_index=i)
+
+    def _current_episode(self) -> Episode:
+        return self._describe(self._totals, step=self._count_steps(), path=self._recorder.path)
 
     def _clip_of_episode(self) -> Path | None:
-        """Return the clip that shows the first environment's episode, or the latest that did."""
+        """Return the latest clip if it shows the first environment's episode, or None."""
         if self._clip is None or not (self.recording or self._last_shown == self._indices[0]):
             return None
         return self._clip.path
@@ -333,36 +282,34 @@ class VecVideoRecorder(EpisodeRecording, VecEnvWrapper):
         return bool(self.record_video_trigger(self.step_id))
 
     def _start_video_recorder(self) -> None:
-        """Begin a clip under the name of this step, with its first frame."""
+        """Begin a clip, named after this step, with its first frame."""
         name = f"{self.name_prefix}-step-{self.step_id}-to-step-{self.step_id + self.video_length}"
-        self.video_name = f"{name}{self._suffix}"
+        self.video_name = f"{name}{self._folder.suffix}"
         self.video_path = os.path.join(self.video_folder, self.video_name)
         self._start_recording()
         if self.recording:
             self._capture_frame()
 
     def _start_recording(self) -> None:
-        """Begin a recording into :attr:`video_path`; one that is in progress ends first."""
-        before = self._recorded_frames.writer
+        """Start a recording into :attr:`video_path`; one that is in progress ends first."""
+        before = self._recorder.frames.writer
         if before is not None and self._clip is not None and self._clip.begin == self.step_id:
             # Two resets without a step between them, the user's and that of ``learn()``: the few
-            # frames since the first give way to this clip, and nobody is told of them.
+            # frames since the first one give way to this clip, and are not reported.
             self._replaced = before.path
-            self._unfinished.forget(before)
+            self._folder.pending.forget(before)
             self._stop_recording()
         try:
-            self.start_recording(self.video_name.removesuffix(self._suffix))
+            self.start_recording(self.video_name.removesuffix(self._folder.suffix))
         finally:
             self._replaced = None
         if self.recording:
-            writer = self._recorded_frames.writer
-            assert writer is not None
-            self._clip = Clip(self.name_prefix, self.step_id, int(self.video_length), writer.path)
+            frames = self._recorder.frames
+            assert frames.writer is not None
+            self._clip = Clip(self.name_prefix, self.step_id, int(self.video_length), frames.path)
             self._take_name_of_clip()
-            rename = functools.partial(
-                self._clip.rename, self._run, self.video_folder, self._recorded_frames
-            )
-            self._unfinished.rename(writer, rename)
+            rename = functools.partial(self._clip.rename, self._folder, frames)
+            self._folder.pending.rename(frames.writer, rename)
 
     def _take_name_of_clip(self) -> None:
         if self._clip is not None:
@@ -373,14 +320,13 @@ class VecVideoRecorder(EpisodeRecording, VecEnvWrapper):
         super()._settle_videos(wait=wait)
         self._take_name_of_clip()
 
-    def _make_writer(
-        self, video_name: str, episode: Episode, *, instead_of: Path | None = None
-    ) -> VideoWriter:
-        return super()._make_writer(video_name, episode, instead_of=instead_of or self._replaced)
+    def _start_recorder(self, video_name: str) -> Path:
+        episode = self._current_episode()
+        return self._recorder.start(video_name, episode, instead_of=self._replaced)
 
     def _stop_recording(self) -> None:
         """End the recording; its file is completed in the background."""
-        # A step that ended an episode has been logged, and its frame is of the next one.
+        # If a step has just ended an episode, its frame belongs to the next one already.
         self._last_shown = int(self._indices[0]) - (self._sums.lengths[0] == 0)
         self.stop_recording()
 
@@ -388,12 +334,12 @@ class VecVideoRecorder(EpisodeRecording, VecEnvWrapper):
         """Render all environments into a frame of the video; subclasses override this."""
         if not self.recording:
             raise NotRecordingError("cannot capture a frame: nothing is being recorded")
-        # In a list that nothing else leads to, so that the writer may borrow the memory.
+        # The only references, so that the writer may borrow the memory.
         holder: list[Any] = list(self.env.get_images()) if self._gives_images else []
         if not self._gives_images:
             holder.append(self.env.render())
         try:
-            frames = self._recorded_frames
+            frames = self._recorder.frames
             for kind in {type(frame) for frame in holder} - {np.ndarray}:
                 raise FrameTypeError(
                     "expected type of frame returned by render to be a numpy array, got instead "
@@ -417,7 +363,7 @@ class VecVideoRecorder(EpisodeRecording, VecEnvWrapper):
 
     @property
     def video_recorder(self) -> types.SimpleNamespace:
-        """The latest clip, as ``path``; None before the first."""
+        """Object with the path of the latest clip as ``path``, which is None before the first."""
         return types.SimpleNamespace(path=None if self._clip is None else str(self._clip.path))
 
     def _count_steps(self) -> int:
@@ -428,16 +374,9 @@ class VecVideoRecorder(EpisodeRecording, VecEnvWrapper):
         """Copy and pickle as not recording, with episodes of its own."""
         return {
             **super().__getstate__(),
-            "_sums": copy_deeply(self._sums),
+            "_sums": copy.deepcopy(self._sums),
             "_indices": self._indices.copy(),
         }
-
-    def _name_environment(self, env: Any) -> str:
-        base = _innermost(env)
-        # Only where that is at hand: asking a process for it can fail, and take the process along.
-        first = next(iter(getattr(base, "envs", ())), None)
-        spec = getattr(first, "spec", None)
-        return str(spec.id if spec is not None else type(base).__name__)
 
 
 def _innermost(venv: VecEnv) -> VecEnv:
@@ -446,8 +385,15 @@ def _innermost(venv: VecEnv) -> VecEnv:
     return venv
 
 
+def _name_of_environment(base: VecEnv) -> str:
+    # Only environments of this process are asked: the question could end another process.
+    first = next(iter(getattr(base, "envs", ())), None)
+    spec = getattr(first, "spec", None)
+    return str(spec.id if spec is not None else type(base).__name__)
+
+
 def _renders_plainly(venv: VecEnv) -> bool:
-    """Say whether ``render()`` does no more than put the environments' pictures together."""
+    """Return whether ``render()`` only puts the environments' pictures together."""
     while isinstance(venv, VecEnvWrapper):
         if type(venv).render is not VecEnvWrapper.render:
             return False

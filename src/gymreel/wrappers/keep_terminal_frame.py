@@ -1,4 +1,4 @@
-"""The last frame of an episode, where its environment is reset before anybody can render it."""
+"""The last frame of an episode whose environment is reset before it can be rendered."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import Any, Generic, SupportsFloat
 import gymnasium as gym
 from gymnasium.core import ActType, ObsType
 
+from gymreel._recording.episode import ends_episode
 from gymreel.errors import FrameTypeError
-from gymreel.wrappers._arguments import check_env
-from gymreel.wrappers._episode_totals import ends_episode
+from gymreel.wrappers._environments import check_env
 
 __all__ = ["TERMINAL_FRAME", "KeepTerminalFrame", "render_or_error"]
 
@@ -21,20 +21,20 @@ class KeepTerminalFrame(
     Generic[ObsType, ActType],
     gym.utils.RecordConstructorArgs,
 ):
-    """Renders when an episode ends and puts ``[frame]`` into ``info["terminal_frame"]``.
+    """Wrapper that puts ``[frame]`` into ``info["terminal_frame"]`` when an episode ends.
 
-    For the environments inside a vector environment that resets them in the step that ends an
-    episode (``AutoresetMode.SAME_STEP``): the frame comes out in ``infos["final_info"]``, where
-    ``gymreel.wrappers.vector.RecordVideo`` looks for it. In a ``SyncVectorEnv`` that finds its way
-    without this.
+    It is meant for the environments inside a vector environment that resets them in the step that
+    ends an episode (``AutoresetMode.SAME_STEP``). The frame appears in ``infos["final_info"]``,
+    where ``gymreel.wrappers.vector.RecordVideo`` looks for it. A ``SyncVectorEnv`` does not need
+    this.
 
-    The frame is in a list because vector environments put arrays together into one, and fail where
-    their shapes differ. Where ``render()`` raised, the list holds an error that says so: a step
-    that has been taken must not be lost for a picture.
+    The frame is in a list because vector environments combine arrays into one, which fails where
+    their shapes differ. If ``render()`` raises, the list holds an error instead of the frame, so
+    that the step is not lost.
     """
 
     def __init__(self, env: gym.Env[ObsType, ActType]) -> None:
-        """Wrap an environment with a render mode that gives images."""
+        """Wrap an environment with a render mode that returns images."""
         check_env(env)
         gym.utils.RecordConstructorArgs.__init__(self)
         gym.Wrapper.__init__(self, env)
@@ -48,7 +48,7 @@ class KeepTerminalFrame(
 
 
 def render_or_error(env: gym.Env[Any, Any]) -> Any:
-    """Return what ``render()`` gives, or an error that says what it raised; both pickle."""
+    """Return the result of ``render()``, or an error if it raises; both can be pickled."""
     try:
         return env.render()
     except Exception as error:

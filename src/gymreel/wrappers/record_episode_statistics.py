@@ -10,10 +10,10 @@ from typing import Any, SupportsFloat
 import gymnasium as gym
 from gymnasium.core import ActType, ObsType
 
+from gymreel._recording.episode import ends_episode
 from gymreel._validation import check_text, check_whole_number, show
 from gymreel.errors import ConfigTypeError, StatsKeyError
-from gymreel.wrappers._arguments import check_env
-from gymreel.wrappers._episode_totals import ends_episode
+from gymreel.wrappers._environments import check_env
 
 __all__ = ["ConfigTypeError", "RecordEpisodeStatistics", "StatsKeyError", "check_arguments"]
 

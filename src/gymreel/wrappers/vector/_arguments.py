@@ -1,4 +1,4 @@
-"""What recording vector environments needs to know before the first frame."""
+"""Checks of the arguments of vector recorders, and what they find out about the environments."""
 
 from __future__ import annotations
 
@@ -9,15 +9,14 @@ from typing import Any
 import numpy as np
 from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorEnv
 
-from gymreel._validation import check_flag, check_number, show, to_whole_number
+from gymreel._validation import check_flag, show, to_whole_number
 from gymreel._warnings import warn_in_recorder
 from gymreel.errors import ConfigError
 
 __all__ = [
     "autoreset_mode_of",
-    "check_aspect_ratio",
     "check_envs",
-    "check_render_mode",
+    "check_no_lists",
     "environment_name",
     "seeds_of",
 ]
@@ -29,7 +28,7 @@ def check_envs(
     """Return the numbers of the environments to record.
 
     Raises:
-        ConfigError: They are not such numbers.
+        ConfigError: ``envs`` does not list different environments.
     """
     check_flag("record_first_only", record_first_only)
     if envs is None:
@@ -49,30 +48,11 @@ def check_envs(
     return chosen
 
 
-def check_aspect_ratio(ratio: tuple[int, int]) -> float:
-    """Return width divided by height.
+def check_no_lists(env: VectorEnv[Any, Any, Any]) -> None:
+    """Refuse a render mode that returns lists of frames.
 
     Raises:
-        ConfigError: It is no ratio.
-    """
-    try:
-        width, height = (check_number("video_aspect_ratio", each) for each in ratio)
-        result = float(width / height)
-        is_valid = width > 0 and 0 < result < float("inf")
-    except Exception:  # As above; ours for what is no number among them.
-        is_valid = False
-    if not is_valid:
-        raise ConfigError(
-            f"video_aspect_ratio={show(ratio)} must be a width and a height, such as (16, 9)"
-        )
-    return result
-
-
-def check_render_mode(env: VectorEnv[Any, Any, Any]) -> None:
-    """Refuse to record lists of frames; what gives no images at all is refused elsewhere.
-
-    Raises:
-        ConfigError: The render mode gives lists.
+        ConfigError: The message names the render mode to use.
     """
     mode = env.render_mode
     if isinstance(mode, str) and mode.endswith("_list"):
@@ -83,7 +63,7 @@ def check_render_mode(env: VectorEnv[Any, Any, Any]) -> None:
 
 
 def environment_name(env: VectorEnv[Any, Any, Any]) -> str:
-    """Return the id that the environments were registered under, or else a class."""
+    """Return the id of the environments, or the name of a class where they have none."""
     base: Any = env.unwrapped
     if base.spec is None and isinstance(base, SyncVectorEnv):
         base = base.envs[0].unwrapped
@@ -91,10 +71,12 @@ def environment_name(env: VectorEnv[Any, Any, Any]) -> str:
 
 
 def autoreset_mode_of(env: VectorEnv[Any, Any, Any]) -> AutoresetMode:
-    """Return when a vector environment resets what has ended; one that does not say is warned of.
+    """Return when a vector environment resets an environment whose episode is over.
+
+    Metadata without ``autoreset_mode`` mean ``NEXT_STEP``, with a warning.
 
     Raises:
-        ConfigError: It says something that is no mode.
+        ConfigError: The entry in the metadata is not a mode.
     """
     mode: object = env.metadata.get("autoreset_mode")
     if mode is None:
@@ -112,7 +94,7 @@ def autoreset_mode_of(env: VectorEnv[Any, Any, Any]) -> AutoresetMode:
 
 
 def seeds_of(seed: Any, num_envs: int) -> list[int | None]:
-    """Return what each environment was given, as Gymnasium hands out seeds; None for no number."""
+    """Return the seed of each environment, as Gymnasium distributes them; None for no number."""
     if isinstance(seed, (int, np.integer)):
         return [int(seed) + i for i in range(num_envs)]
     is_list = isinstance(seed, (Sequence, np.ndarray)) and len(seed) == num_envs

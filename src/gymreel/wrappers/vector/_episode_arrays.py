@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 from gymnasium.vector import AutoresetMode
 
+from gymreel._recording.episode import EpisodeTotals
+from gymreel._recording.step_sums import Indices, StepSums, as_array
 from gymreel.wrappers.keep_terminal_frame import TERMINAL_FRAME
-from gymreel.wrappers.vector._step_sums import Indices, StepSums, as_array
 
 __all__ = ["EpisodeArrays", "entry_of", "final_infos", "info_of"]
 
@@ -21,15 +22,21 @@ class EpisodeArrays(StepSums):
     """The current episode of each environment: its number, its sums, and whether it is over.
 
     Attributes:
-        index: Numbers of the episodes, from 0; -1 before the first reset.
-        terminated: Whether the last step of an episode that is over said so,
-        truncated: or this.
-        is_over: Which episodes have ended and whose environments were not reset yet.
-        seeds: What the resets at their starts were given, if anything.
+        index: ``(num_envs,)``, numbers of the episodes, from 0; -1 before the first reset.
+        terminated: ``(num_envs,)``, whether an episode that is over was terminated.
+        truncated: ``(num_envs,)``, whether an episode that is over was truncated.
+        is_over: ``(num_envs,)``, whether an episode has ended and its environment has not been
+            reset yet.
+        seeds: Seeds that the resets at their starts were given, or None.
     """
 
     def __init__(self, num_envs: int, autoreset_mode: AutoresetMode) -> None:
-        """Begin before the first reset."""
+        """Start before the first reset.
+
+        Args:
+            num_envs: Number of environments.
+            autoreset_mode: When the vector environment resets an environment whose episode is over.
+        """
         super().__init__(num_envs)
         self._mode = autoreset_mode
         self.index = np.full(num_envs, -1)
@@ -41,13 +48,13 @@ class EpisodeArrays(StepSums):
     def step(
         self, rewards: Any, terminations: Any, truncations: Any
     ) -> tuple[Indices, Indices, Indices]:
-        """Take what a step gave.
+        """Add the results of a step.
 
         Returns:
-            The environments that took no step, as their episodes were over; those of them that were
-            reset in its place (autoreset in the next step); and those whose episodes ended with it.
-            Where it reset those at once, their next episodes begin with :meth:`begin`, when the
-            caller is done with these.
+            Three arrays of environments' numbers: those that took no step, as their episodes were
+            over; those of them that were reset instead (autoreset in the next step); and those
+            whose episodes ended with this step. Where the step has reset these already, the caller
+            starts their next episodes with :meth:`begin`, when it is done with the ended ones.
         """
         resting = self.is_over.nonzero()[0]
         begun = _NONE
@@ -56,7 +63,7 @@ class EpisodeArrays(StepSums):
             if resting.size > 0:
                 begun = resting
                 self.begin(begun)
-        else:  # Nobody has reset those: what they do meanwhile belongs to no episode.
+        else:  # Those have not been reset: what they do until then belongs to no episode.
             self.add_step(rewards, resting)
         terminations, truncations = as_array(terminations, bool), as_array(truncations, bool)
         dones = np.logical_or(terminations, truncations)
@@ -69,11 +76,11 @@ class EpisodeArrays(StepSums):
         return resting, begun, ended
 
     def begin(self, environments: Indices, seeds: Sequence[int | None] | None = None) -> None:
-        """Begin the next episodes of some environments.
+        """Start the next episodes of some environments.
 
         Args:
-            environments: Their numbers.
-            seeds: One for each environment there is, not only for these; None for none.
+            environments: Numbers of these environments.
+            seeds: Seeds of all environments, not only of these; None for none.
         """
         self.index[environments] += 1
         self.restart(environments)
@@ -83,12 +90,23 @@ class EpisodeArrays(StepSums):
         for i in environments.tolist():
             self.seeds[i] = None if seeds is None else seeds[i]
 
+    def totals_of(self, i: int, info: Mapping[str, Any]) -> EpisodeTotals:
+        """Return the totals of environment ``i``'s episode, with the ``info`` of its last step."""
+        return EpisodeTotals(
+            index=int(self.index[i]),
+            seed=self.seeds[i],
+            length=int(self.lengths[i]),
+            return_=self.return_of(i),
+            terminated=bool(self.terminated[i]),
+            truncated=bool(self.truncated[i]),
+            info=info,
+        )
+
 
 def final_infos(infos: Any) -> Any:
-    """Take the last infos of episodes out of those of a step that reset their environments.
+    """Return the last infos of episodes whose environments were reset in the same step.
 
-    Returns:
-        They, in the form that ``infos`` have; those themselves where there are no others.
+    They have the form of ``infos``, which are returned themselves where they hold no such infos.
     """
     if isinstance(infos, Mapping):
         return infos.get("final_info", infos)
@@ -105,15 +123,16 @@ _NOT_FOR_LOGS = ("final_obs", "final_info", TERMINAL_FRAME)
 
 
 def info_of(infos: Any, i: int) -> dict[str, Any]:
-    """Take one environment's ``info`` out of those of all, without observations and frames.
+    """Return the ``info`` of one environment, without observations and frames.
 
-    Of a mapping at most the first 2,000 names are looked at, masks included.
+    Only the first 2,000 names of a mapping are looked at, including masks.
 
     Args:
-        infos: As Gymnasium puts them together: for each name an array with an entry for each
-            environment, or a mapping of such; with an underscore before the name, which
-            environments have it. Or else a list of one ``info`` for each environment.
-        i: The environment's number.
+        infos: The infos of all environments, as Gymnasium combines them: for each name an array
+            with an entry for each environment, or a mapping of such arrays, and under the name
+            after an underscore a mask of the environments that have it. Or a list with one
+            ``info`` for each environment.
+        i: Number of the environment.
     """
     if not isinstance(infos, Mapping):
         entry = entry_of(infos, i)
@@ -135,7 +154,7 @@ def info_of(infos: Any, i: int) -> dict[str, Any]:
 
 
 def _own(value: Any) -> Any:
-    """Copy an array, as the environment may use it again."""
+    """Return a value, with an array copied, as the environment may reuse that."""
     return value.copy() if isinstance(value, np.ndarray) else value
 
 
@@ -143,7 +162,7 @@ _MISSING = object()
 
 
 def entry_of(values: Any, i: int, default: Any = None) -> Any:
-    """Take environment ``i``'s out of an array or list of all; the default where there is none."""
+    """Return the entry of environment ``i`` in an array or list of all, or a default."""
     is_array = isinstance(values, np.ndarray) and values.ndim > 0
     if (is_array or isinstance(values, (list, tuple))) and len(values) > i:
         return values[i]

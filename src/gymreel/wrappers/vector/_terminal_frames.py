@@ -1,4 +1,4 @@
-"""Where the last frames of episodes come from when environments are reset in the same step."""
+"""The last frames of episodes whose environments are reset within the step that ends them."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import gymnasium as gym
 import numpy as np
 from gymnasium.vector import SyncVectorEnv, VectorEnv
 
+from gymreel._recording.episode import ends_episode
 from gymreel._warnings import warn_in_recorder
-from gymreel.wrappers._episode_totals import ends_episode
 from gymreel.wrappers.keep_terminal_frame import TERMINAL_FRAME, render_or_error
 from gymreel.wrappers.vector._episode_arrays import entry_of
 
@@ -20,13 +20,13 @@ __all__ = ["TerminalFrames"]
 class TerminalFrames:
     """Finds the terminal frame of an environment that was reset within the step.
 
-    A ``SyncVectorEnv`` has its environments at hand, so each gets a wrapper that renders when an
-    episode ends while somebody wants it; one, however many recorders there are. Others tell it in
-    ``infos``, see ``KeepTerminalFrame``.
+    The environments of a ``SyncVectorEnv`` can be reached. Each one gets a wrapper, shared by all
+    recorders, that renders when an episode ends whose last frame is wanted. Other vector
+    environments return the frame in ``infos``, see ``KeepTerminalFrame``.
     """
 
     def __init__(self, env: VectorEnv[Any, Any, Any], environments: Collection[int]) -> None:
-        """Look at how the environments can be reached that will be recorded."""
+        """Find out how the environments to record can be reached."""
         self._wanted = _Wanted()
         self._has_warned = False
         vector = env.unwrapped
@@ -35,32 +35,32 @@ class TerminalFrames:
         self.attach()
 
     def attach(self) -> None:
-        """Take hold of the environments, unless that was done and not undone."""
+        """Put the wrappers around the environments, unless they are there."""
         if self._vector is None or self._wanted.is_attached:
             return
         self._wanted.is_attached = True
         singles = list(self._vector.envs)
         for i in self._hooked:
             hook = singles[i]
-            if not isinstance(hook, _Hook):  # Further in it would render without what is around.
+            if not isinstance(hook, _Hook):  # Outermost, to render what the other wrappers show.
                 singles[i] = hook = _Hook(hook, i)
             hook.add(self._wanted)
         self._vector.envs = singles
 
     def detach(self) -> None:
-        """Unhook the environments, and leave them as they were if nobody else holds them."""
+        """Remove the wrappers that no other recorder needs."""
         if self._vector is None or not self._wanted.is_attached:
             return
         self._wanted.is_attached = False
         self._vector.envs = [_without_hook(single, self._wanted) for single in self._vector.envs]
 
     def __del__(self) -> None:
-        """Let go of the environments, which may outlive the recorder."""
+        """Detach from the environments, which may outlive the recorder."""
         if getattr(self, "_vector", None) is not None:
             self.detach()
 
     def want(self, environments: Collection[int]) -> None:
-        """Keep the frames of these environments, should their episodes end in the next step."""
+        """Keep the last frames of episodes that end in the next step, for these environments."""
         if environments:
             self.attach()
         self._wanted.environments = environments
@@ -69,12 +69,12 @@ class TerminalFrames:
         """Take the last frame of the episode of environment ``i`` that has just ended.
 
         Args:
-            i: The environment's number.
-            last_infos: Of the episodes that have ended, see ``final_infos``.
+            i: Number of the environment.
+            last_infos: Infos of the episodes that have ended, see ``final_infos``.
 
         Returns:
-            What its ``render()`` gave, or what went wrong there, as the only element of a list;
-            an empty list where nobody has kept it, which is said once.
+            A list with the result of ``render()``, or with the error that it raised. The list is
+            empty where the frame was not kept, of which the first time is warned of.
         """
         holder = [self._wanted.frames.pop(i)] if i in self._wanted.frames else []
         told = _told_in(last_infos, i)
@@ -92,7 +92,7 @@ class TerminalFrames:
 
 
 def _told_in(last_infos: Any, i: int) -> Any | None:
-    """Give the frame that ``KeepTerminalFrame`` has put into environment ``i``'s last info."""
+    """Return the frame that ``KeepTerminalFrame`` has put into environment ``i``'s last info."""
     if isinstance(last_infos, Mapping):
         entry = entry_of(last_infos.get(TERMINAL_FRAME), i)
     else:
@@ -100,12 +100,12 @@ def _told_in(last_infos: Any, i: int) -> Any | None:
         entry = info.get(TERMINAL_FRAME) if isinstance(info, Mapping) else None
     if isinstance(entry, list):
         return entry[0] if entry else None
-    is_frame = isinstance(entry, np.ndarray) and entry.ndim > 1  # And nothing else of that name.
+    is_frame = isinstance(entry, np.ndarray) and entry.ndim > 1  # Not something else of that name.
     return entry if is_frame else None
 
 
 class _Wanted:
-    """What hooks look at; not ``TerminalFrames`` itself, which would make a cycle."""
+    """What the wrappers share with one ``TerminalFrames``, without a reference cycle."""
 
     def __init__(self) -> None:
         self.environments: Collection[int] = ()
@@ -114,17 +114,17 @@ class _Wanted:
 
 
 class _Hook(gym.Wrapper[Any, Any, Any, Any]):
-    """Keeps the last frame of environment ``i`` for those that want it, until the step is over."""
+    """Wrapper that keeps the last frame of an episode for the recorders that want it."""
 
     def __init__(self, env: gym.Env[Any, Any], i: int) -> None:
         super().__init__(env)
-        # Names that no environment has: ``set_attr`` and ``call`` look here first.
+        # Names that no environment uses, as ``set_attr`` and ``call`` look them up here first.
         self._gymreel_number = i
         self._gymreel_all: list[_Wanted] = []
 
     @property
     def spec(self) -> Any:  # type: ignore[override]
-        """The environment's own: this is not for ``gym.make``."""
+        """Spec of the environment; this wrapper is not for ``gym.make``."""
         return self.env.spec
 
     def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
@@ -139,23 +139,23 @@ class _Hook(gym.Wrapper[Any, Any, Any, Any]):
         return result
 
     def add(self, wanted: _Wanted) -> None:
-        """Keep frames for one recorder more."""
+        """Keep frames for another recorder."""
         self._gymreel_all.append(wanted)
 
     def drop(self, wanted: _Wanted) -> bool:
-        """Keep no more frames for a recorder, and return whether nobody is left."""
+        """Keep no more frames for a recorder, and return whether none is left."""
         self._gymreel_all = [each for each in self._gymreel_all if each is not wanted]
         return not self._gymreel_all
 
 
 def _without_hook(env: Any, wanted: _Wanted) -> Any:
-    """Return an environment without a recorder's hook, if nobody else wants its frames."""
+    """Return an environment without the hook, if no other recorder wants its frames."""
     outer, inner = None, env
     while isinstance(inner, gym.Wrapper):
         if isinstance(inner, _Hook) and inner.drop(wanted):
             if outer is None:
                 return inner.env
-            outer.env = inner.env  # Somebody has put a wrapper around it since.
+            outer.env = inner.env  # Another wrapper was put around it since.
             return env
         outer, inner = inner, inner.env
     return env

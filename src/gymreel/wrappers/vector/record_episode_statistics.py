@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from gymreel._validation import show
 from gymreel._warnings import warn_in_recorder
 from gymreel.errors import ConfigError, ConfigTypeError, InfosTypeError, StatsKeyError
-from gymreel.wrappers._vector_wrapper import GenericVectorWrapper
 from gymreel.wrappers.record_episode_statistics import check_arguments
+from gymreel.wrappers.vector._wrapper import GenericVectorWrapper
 
 __all__ = ["InfosTypeError", "RecordEpisodeStatistics"]
 

@@ -1,4 +1,4 @@
-"""What a recording wrapper keeps of the frames of a video: their count.
+"""The frames of a recording as its wrapper sees them: a count, and a way to add more.
 
 The frames themselves belong to the writer from the moment they are captured.
 """
@@ -13,22 +13,29 @@ from typing import Any, NoReturn
 
 import numpy as np
 
+from gymreel._recording.episode import add_reward
+from gymreel._recording.thinned_frames import ThinnedFrames
 from gymreel.errors import NotRecordingError, RecordedFramesError, WriterClosedError
-from gymreel.wrappers._episode_totals import add_reward
-from gymreel.wrappers._thinned_frames import ThinnedFrames
 from gymreel.writer import VideoWriter, WriterStats
 
 __all__ = ["RecordedFrames"]
-
 
 _NOT_RECORDING = "nothing is being recorded: start_recording was not called"
 
 
 class RecordedFrames:
-    """Stands where Gymnasium's ``RecordVideo`` has its list of frames, and holds none of them.
+    """Takes the place of the list of frames in Gymnasium's ``RecordVideo``, and holds no frame.
 
     Subclasses use ``len``, truth, ``append``, ``extend`` and ``+=`` as on that list: a frame that
     is appended goes into the video file. It cannot be taken out again.
+
+    Attributes:
+        write_from: Function of the writer with that name. Its caller adds the result to
+            ``num_frames``: this runs at every step, where each Python call counts.
+        write_tiles_from: The same for the tiles of a frame.
+        num_frames: Number of frames so far.
+        num_steps: Number of steps since the first frame.
+        total_reward: Sum of the rewards of those steps; None where they have no sum.
     """
 
     __slots__ = (
@@ -45,27 +52,24 @@ class RecordedFrames:
         """Start without frames.
 
         Args:
-            writer: Where the frames go; None while nothing is being recorded.
-            share: Which part of the frames the video shows; None for all.
+            writer: Writer of the video; None while nothing is being recorded.
+            share: Number of frames shown per frame added; None for all of them.
         """
         self._writer = writer
         self._thinned = None if writer is None or share is None else ThinnedFrames(writer, share)
         target = self._thinned or writer
         self.write_from = _refuse if target is None else target.write_from
-        """The writer's function of that name, for who counts the frame in ``num_frames``."""
         self.write_tiles_from = _refuse if target is None else target.write_tiles_from
-        """The same for the tiles of a frame."""
         self.num_frames = 0
         self.num_steps = 0
-        """Steps since the first frame, and the sum of their rewards if they have one."""
         self.total_reward: float | None = 0.0
 
     def __len__(self) -> int:
-        """Count the frames of the current recording."""
+        """Return the number of frames of the current recording."""
         return self.num_frames
 
     def append(self, frame: np.ndarray) -> None:
-        """Put one frame at the end of the video.
+        """Add one frame to the end of the video.
 
         Args:
             frame: ``(height, width, 3)`` uint8 RGB, or another shape that ``VideoWriter`` takes.
@@ -76,27 +80,27 @@ class RecordedFrames:
             FFmpegError: Encoding or writing an earlier frame failed.
         """
         holder = [frame]
-        del frame  # A local variable here would look like somebody else who can reach the pixels.
+        del frame  # A local variable would count as another reference to the pixels.
         self.num_frames += self.write_from(holder)
 
     def extend(self, frames: Iterable[np.ndarray]) -> None:
-        """Put frames at the end of the video, see :meth:`append`."""
+        """Add frames to the end of the video, see :meth:`append`."""
         for frame in frames:
             self.append(frame)
 
     def __iadd__(self, frames: Iterable[np.ndarray]) -> RecordedFrames:
-        """Put frames at the end of the video, see :meth:`append`."""
+        """Add frames to the end of the video, see :meth:`append`."""
         self.extend(frames)
         return self
 
     @property
     def writer(self) -> VideoWriter | None:
-        """Where the frames go; None while nothing is being recorded."""
+        """Writer of the video; None while nothing is being recorded."""
         return self._writer
 
     @property
     def path(self) -> Path:
-        """The file that the frames go to.
+        """File that the frames go to.
 
         Raises:
             NotRecordingError: Nothing is being recorded.
@@ -105,7 +109,7 @@ class RecordedFrames:
 
     @property
     def stats(self) -> WriterStats:
-        """What the writer has counted so far, such as how many frames it could borrow.
+        """Counts of the writer so far, such as how many frames it could borrow.
 
         Raises:
             NotRecordingError: Nothing is being recorded.
@@ -113,15 +117,15 @@ class RecordedFrames:
         return self._open_writer().stats
 
     def add_step(self, reward: Any) -> None:
-        """Count a step, and add what it gave."""
+        """Count a step and add its reward."""
         self.num_steps += 1
         self.total_reward = add_reward(self.total_reward, reward)
 
     def finish(self) -> None:
-        """Take no more frames and let the file complete in the background.
+        """Close the recording; the file is completed in the background.
 
         Raises:
-            FFmpegError: The last frame, which had been left out until now, could not be written.
+            FFmpegError: The last frame, which was held back until now, could not be written.
         """
         if self._writer is None:
             return
@@ -129,25 +133,22 @@ class RecordedFrames:
             if self._thinned is not None:
                 self._thinned.finish()
         finally:
-            self._finish(self._writer)
-
-    def _finish(self, writer: VideoWriter) -> None:
-        metadata = {"steps": str(self.num_steps)}
-        if self.total_reward is not None:
-            metadata["return"] = f"{self.total_reward:.10g}"
-        with contextlib.suppress(WriterClosedError):  # In a forked child it is its parent's.
-            writer.add_metadata(metadata)
-        writer.finish()
+            metadata = {"steps": str(self.num_steps)}
+            if self.total_reward is not None:
+                metadata["return"] = f"{self.total_reward:.10g}"
+            with contextlib.suppress(WriterClosedError):  # In a forked child it is its parent's.
+                self._writer.add_metadata(metadata)
+            self._writer.finish()
 
     def __iter__(self) -> NoReturn:
-        """Refuse: the frames are in the file."""
+        """Raise an error: the frames are in the file."""
         raise RecordedFramesError(
             "recorded_frames holds no frames, they are in the video file already; override "
             "_capture_frame to look at each frame, or read the file"
         )
 
     def __getitem__(self, index: object) -> NoReturn:
-        """Refuse: the frames are in the file."""
+        """Raise an error: the frames are in the file."""
         self.__iter__()
 
     def __reduce__(self) -> tuple[type[RecordedFrames], tuple[()]]:
@@ -155,7 +156,7 @@ class RecordedFrames:
         return (type(self), ())
 
     def __repr__(self) -> str:
-        """Say how many frames went where."""
+        """Return the number of frames, and their file."""
         where = "not recording" if self._writer is None else f"in {self._writer.path}"
         return f"<{self.num_frames} recorded frames, {where}>"
 

@@ -1,4 +1,4 @@
-"""Frames for a container that shows fewer in a second than there are."""
+"""Frames for a container that cannot show as many per second as an environment renders."""
 
 from __future__ import annotations
 
@@ -14,27 +14,28 @@ __all__ = ["ThinnedFrames"]
 
 
 class ThinnedFrames:
-    """Passes some of a video's frames on to its writer, evenly, with the first and the last.
+    """Passes an even selection of frames on to a writer, including the first and the last.
 
-    A frame that is left out is copied, as it may turn out to be the last one; at most one is held.
+    A frame that is left out is copied, as it may turn out to be the last one. At most one such copy
+    is held.
     """
 
     def __init__(self, writer: VideoWriter, share: Fraction) -> None:
         """Start without frames.
 
         Args:
-            writer: Where the frames go.
-            share: Frames of the video for each that comes, from 0 to 1.
+            writer: Writer of the video.
+            share: Number of frames passed on per frame taken, from 0 to 1.
         """
         self._writer = writer
         self._share = share
-        self._due = Fraction(1)  # Frames of the video that are due by now.
+        self._due = Fraction(1)  # Number of frames that the video lacks by now.
         self._first: tuple[object, ...] = ()
         self._left_out: list[Any] = []
         self._write: Callable[[list[Any]], bool] = writer.write_from
 
     def write_from(self, holder: list[Any]) -> bool:
-        """Take a frame out of a list as the writer does; True where it is left out, too.
+        """Take a frame out of a list as the writer does; also returns True for one left out.
 
         Raises:
             FrameError, FFmpegError, WriterClosedError: As the writer does.
@@ -42,7 +43,7 @@ class ThinnedFrames:
         return self._take(holder, self._writer.write_from)
 
     def write_tiles_from(self, holder: list[Any], num_columns: int) -> bool:
-        """Take the tiles of a frame, in the same way."""
+        """Take the tiles of a frame out of a list in the same way."""
 
         def write(tiles: list[Any]) -> bool:
             return self._writer.write_tiles_from(tiles, num_columns)
@@ -62,7 +63,7 @@ class ThinnedFrames:
     def _take(self, holder: list[Any], write: Callable[[list[Any]], bool]) -> bool:
         kinds = tuple((type(frame), *_describe(frame)) for frame in holder)
         self._first = self._first or kinds
-        # One that is no frame, or of another size, is for the writer to refuse.
+        # The writer reports what is not a frame, or of another size.
         if self._due >= 1 or kinds != self._first:
             is_written = write(holder)
             self._due -= 1

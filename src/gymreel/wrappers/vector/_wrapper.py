@@ -13,8 +13,8 @@ if TYPE_CHECKING or VectorWrapper.__parameters__:
 else:
 
     class GenericVectorWrapper(VectorWrapper):
-        """Takes type parameters, and makes nothing of them."""
+        """``VectorWrapper`` that takes type parameters and ignores them."""
 
         def __class_getitem__(cls, parameters: Any) -> type:
-            """Be the class itself."""
+            """Return the class itself."""
             return cls

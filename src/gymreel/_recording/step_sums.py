@@ -1,4 +1,4 @@
-"""Rewards and steps of many environments, added up in arrays."""
+"""Sums of the rewards and steps of many environments, in arrays."""
 
 from __future__ import annotations
 
@@ -13,27 +13,26 @@ Indices = NDArray[np.intp]
 
 
 class StepSums:
-    """What some stretch of each environment's steps has come to.
+    """Sums over a stretch of each environment's steps.
 
-    Of all together, as one by one takes longer than all the rest of a step.
+    They are kept in arrays: a loop over the environments would take longer than the rest of a step.
 
     Attributes:
-        returns: Sums of rewards; see :meth:`return_of`.
-        lengths: Numbers of steps.
+        returns: ``(num_envs,)``, sums of rewards; see :meth:`return_of`.
+        lengths: ``(num_envs,)``, numbers of steps.
     """
 
     def __init__(self, num_envs: int) -> None:
-        """Begin with none."""
+        """Start without steps."""
         self.returns = np.zeros(num_envs)
         self.lengths = np.zeros(num_envs, int)
         self._has_returns = True
 
     def add_step(self, rewards: Any, resting: Indices) -> None:
-        """Count a step of all environments but those that did not take it."""
+        """Add a step of all environments except those in ``resting``, which did not take it."""
         kept = (self.returns[resting], self.lengths[resting]) if resting.size > 0 else None
         if self._has_returns:
-            # A step that has been taken is not lost for rewards that are not for us to understand:
-            # several for each environment, or no numbers.
+            # Rewards may be several for each environment, or no numbers. The step counts anyway.
             try:
                 np.add(self.returns, as_array(rewards, float), self.returns)
             except (TypeError, ValueError):
@@ -43,7 +42,11 @@ class StepSums:
             self.returns[resting], self.lengths[resting] = kept
 
     def _add_single_elements(self, rewards: Any) -> bool:
-        """Add rewards that are an array of one element for each environment, if they are that."""
+        """Add rewards that are an array of one element for each environment.
+
+        Returns:
+            Whether they were that.
+        """
         try:
             np.add(self.returns, as_array(rewards, float).reshape(len(self.returns)), self.returns)
         except (TypeError, ValueError):
@@ -51,21 +54,21 @@ class StepSums:
         return True
 
     def restart(self, environments: Indices | int) -> None:
-        """Begin again with some."""
+        """Start again from zero for some environments."""
         self.returns[environments] = 0
         self.lengths[environments] = 0
 
     def return_of(self, i: int) -> float | None:
-        """Give the sum of environment ``i``'s rewards; None where rewards have no sums."""
+        """Return the sum of environment ``i``'s rewards; None where they have no sum."""
         return float(self.returns[i]) if self._has_returns else None
 
 
 def as_array(values: Any, kind: type[float] | type[bool]) -> NDArray[Any]:
-    """Give one value for each environment as an array, wherever they are: on a GPU, say.
+    """Return one value for each environment as an array, also from tensors on a GPU.
 
     Raises:
-        TypeError: They are not of that kind.
-        ValueError: Nor can they be made so.
+        TypeError: The values are not of that kind.
+        ValueError: The values cannot be converted to that kind.
     """
     if isinstance(values, np.ndarray):
         return values
@@ -76,5 +79,5 @@ def as_array(values: Any, kind: type[float] | type[bool]) -> NDArray[Any]:
 
 
 def _one_element(value: Any) -> Any:
-    """Return what an array of one element holds, which NumPy converts by no other way."""
+    """Return the element of an array with one element, which NumPy converts in no other way."""
     return value.item() if isinstance(value, np.ndarray) else value

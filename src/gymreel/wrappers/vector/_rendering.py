@@ -1,4 +1,4 @@
-"""What a vector environment shows at one moment: a frame of each environment, in whichever form."""
+"""The frames of a vector environment at one moment, in whichever form it renders them."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ __all__ = ["Renderer", "Show", "name_environment"]
 
 
 class Show:
-    """The frames of one moment, which are handed on one by one and held no longer.
+    """The frames of one moment, each of which can be taken once.
 
-    Each is taken once, in a list that holds the only reference to it, so that its memory can be
-    borrowed. Environments that can be rendered one by one are, and only when it is their turn.
+    A frame is taken in a list that holds the only reference to it, so that its memory can be
+    borrowed. Environments that can be rendered one by one are rendered when their frame is taken.
     """
 
     def __init__(
@@ -31,14 +31,14 @@ class Show:
         """Start with the frames that were rendered.
 
         Args:
-            frames: By the environments' numbers, or ``(num_envs, height, width, 3)``.
-            environments: Where those come from that are not among them.
+            frames: Frames by the environments' numbers, or ``(num_envs, height, width, 3)``.
+            environments: All environments, of which those without a frame are rendered.
         """
         self._frames = frames
         self._environments = environments
 
     def replace(self, i: int, frame: Any) -> None:
-        """Put another frame in the place of environment ``i``'s."""
+        """Replace the frame of environment ``i``."""
         if isinstance(self._frames, np.ndarray):
             self._frames = dict(enumerate(self._frames))
         self._frames[i] = frame
@@ -47,7 +47,7 @@ class Show:
         """Take the frame of environment ``i``, as the only element of a list.
 
         Raises:
-            FrameTypeError: There is something else, or rendering failed.
+            FrameTypeError: Rendering failed, or returned something else than an array.
         """
         frames = self._frames
         if isinstance(frames, np.ndarray):
@@ -58,10 +58,10 @@ class Show:
         return holder
 
     def take_all(self, environments: Sequence[int]) -> list[np.ndarray]:
-        """Take several frames as a list, or all that there are as one array in a list.
+        """Take several frames as a list, or all frames as one array in a list.
 
         Raises:
-            FrameTypeError: One of them is something else, or rendering failed.
+            FrameTypeError: Rendering failed, or returned something else than an array.
         """
         frames = self._frames
         if isinstance(frames, np.ndarray) and list(environments) == list(range(len(frames))):
@@ -77,7 +77,7 @@ class Show:
 
 
 def name_environment(i: int, error: FrameError) -> FrameError:
-    """Return an error that says which environment it is about."""
+    """Return an error that names the environment it is about."""
     named = type(error)(f"environment {i}: {error}")
     named.__cause__ = error.__cause__
     return named
@@ -86,12 +86,13 @@ def name_environment(i: int, error: FrameError) -> FrameError:
 class Renderer:
     """Renders the environments of a vector environment.
 
-    A ``SyncVectorEnv``'s are rendered one by one, so that nothing is rendered that is not recorded,
-    and one that raises costs no other's frame; but not where a wrapper around it renders otherwise.
+    Those of a ``SyncVectorEnv`` are rendered one by one, unless a wrapper around it overrides
+    ``render``. So none is rendered that is not recorded, and one that raises costs no other
+    environment's frame.
     """
 
     def __init__(self, env: VectorEnv[Any, Any, Any]) -> None:
-        """Look at how the environments can be reached."""
+        """Find out how the environments can be reached."""
         self._env = env
         self._sync: SyncVectorEnv | None = None
         while isinstance(env, VectorWrapper) and _renders_as(VectorWrapper, env):
@@ -100,10 +101,10 @@ class Renderer:
             self._sync = env
 
     def render(self) -> Show:
-        """Render every environment, at once or when its frame is taken.
+        """Render every environment, now or when its frame is taken.
 
         Raises:
-            FrameTypeError: What came is not one frame for each environment, or rendering failed.
+            FrameTypeError: Rendering failed, or did not return one frame for each environment.
         """
         if self._sync is not None:
             return Show({}, self._sync.envs)

@@ -1,4 +1,4 @@
-"""Who is told of episodes: the log, the trackers, the user's functions; and which videos stay."""
+"""Reports of episodes to the log, trackers and the user's functions; and which videos stay."""
 
 from __future__ import annotations
 
@@ -20,20 +20,23 @@ from gymreel.keep import KeepPolicy, as_policy
 from gymreel.trackers import Tracker, WandB
 from gymreel.trackers._monitor_gym import log_to_monitored_run
 
-__all__ = ["EpisodeReports"]
+__all__ = ["Reports"]
 
 _numbers = itertools.count()
-"""Numbers of the recorders of this process, and of those that it was forked from."""
+"""Numbers for the recorders of this process, continued in forked ones."""
 
 
-class EpisodeReports:
-    """Tells of episodes as they end, and of videos once they are certain to stay.
+class Reports:
+    """Reports episodes as they end, and videos once they are certain to stay.
 
-    All of it happens on the caller's thread. Whatever fails meanwhile is put into ``failures``, for
-    who owns this to warn of or to raise; nothing raises here.
+    Everything happens on the caller's thread. Nothing raises: failures are collected in
+    ``failures``, for the owner to warn of or to raise.
 
-    A copy, and what a forked process has of this, begins without videos: it removes none that it
-    has not recorded itself, and tells of none.
+    A copy of this object, and the one in a forked process, starts without videos: it neither
+    removes nor reports videos that it has not recorded itself.
+
+    Attributes:
+        failures: Failures that have not been reported to the user yet.
     """
 
     def __init__(
@@ -46,7 +49,15 @@ class EpisodeReports:
         trackers: Sequence[Tracker] | None = None,
         report_when: Literal["certain", "complete"] = "certain",
     ) -> None:
-        """Check the arguments, which are those of the wrappers.
+        """Check the arguments, which are options of the recorders.
+
+        Args:
+            folder: Folder of the videos and of the log.
+            keep: Which videos stay.
+            on_saved: Function that is called with each video's ``Episode``.
+            episode_log: Whether to write the log; None for where somebody else is told too.
+            trackers: Trackers to tell.
+            report_when: When videos are reported.
 
         Raises:
             ConfigError: One of them is wrong.
@@ -56,7 +67,7 @@ class EpisodeReports:
         if episode_log is not None:
             check_flag("episode_log", episode_log, also=", or None")
         check_choice("report_when", report_when, ["certain", "complete"])
-        # Its own, as policies have a memory and one may be given to several recorders.
+        # A copy, because policies have a memory, and one may be given to several recorders.
         self._keep = copy.deepcopy(as_policy(keep)) if keep is not None else None
         self._on_saved = on_saved
         self._trackers = _list_trackers(trackers)
@@ -67,34 +78,33 @@ class EpisodeReports:
             self._log = EpisodeLog(folder)
         self._log_is_broken = False
         self._monitors_gym = not any(isinstance(tracker, WandB) for tracker in self._trackers)
-        self._told: set[tuple[int, str, str]] = set()  # Whose failures, of what, and which.
+        # Failures reported already: tracker, function and message.
+        self._told: set[tuple[int, str, str]] = set()
         self.failures: list[GymreelError] = []
-        """What failed and was not said yet."""
         self._begin()
 
     def _begin(self) -> None:
-        """Begin without videos."""
+        """Start without videos, under an identity of its own."""
         self._number = next(_numbers)
         self._pid = os.getpid()
         self._recorder = f"{platform.node()}-{self._pid}-{self._number}"
         self._kept: list[Episode] = []
-        self._untold: list[Episode] = []
-        """Those of them that somebody is to be told of when it is certain that they stay."""
+        self._untold: list[Episode] = []  # To be reported once they are certain to stay.
 
     @property
     def recorder(self) -> str:
-        """What the episodes of this recorder in this process are known by in the log."""
+        """Identity of this recorder in this process, for the log."""
         self._notice_fork()
         return self._recorder
 
     @property
     def skips_interrupted(self) -> bool:
-        """Whether ``keep`` leaves out recordings that end before their episodes."""
+        """Whether ``keep`` ignores recordings that end before their episodes do."""
         return self._keep is not None and self._keep.skips_interrupted
 
     @property
     def wants_episodes(self) -> bool:
-        """Whether anybody is told of episodes that are not recorded too."""
+        """Whether episodes are reported that are not recorded."""
         return self._log is not None or bool(self._trackers)
 
     @property
@@ -103,7 +113,7 @@ class EpisodeReports:
         return self._log is not None
 
     def ended(self, episodes: Iterable[Episode]) -> None:
-        """Tell of episodes that have just ended, recorded or not."""
+        """Report episodes that have just ended, recorded or not."""
         episodes = tuple(episodes)
         self.log(episodes)
         for tracker in self._trackers:
@@ -111,23 +121,23 @@ class EpisodeReports:
                 self._call_tracker(tracker, "log_episode", episode)
 
     def log(self, episodes: Iterable[Episode]) -> None:
-        """Write a line for each of these episodes, if there is a log."""
+        """Append a line to the log for each of these episodes, if there is a log."""
         if self._log is not None:
             self._write(self._log.append, episodes)
 
     def saved(
         self, episode: Episode, taken: Collection[Path] = (), *, recorded_as: Path | None = None
     ) -> bool:
-        """Decide whether a video that is complete stays, and tell of it if that is certain.
+        """Decide whether a complete video stays, and report it if that is certain.
 
         Args:
-            episode: The episode with the video.
-            taken: The paths at which later recordings of this recorder may have put their files by
-                now: nothing is removed there.
-            recorded_as: What the video was called until it was complete, if it is another path.
+            episode: The episode, with its video.
+            taken: Paths at which later recordings of this recorder may have put their files by now.
+                Nothing is removed there.
+            recorded_as: Path of the video until it was complete, where that is another one.
 
         Returns:
-            Whether it stays, as far as is known by now.
+            Whether it stays, as far as is known.
         """
         self._notice_fork()
         if not self._stays(episode, taken):
@@ -142,32 +152,32 @@ class EpisodeReports:
         return True
 
     def settle(self) -> None:
-        """Report the videos that have stayed: the recorder has come to its end.
+        """Report the videos that have stayed until now, the end of the recorder.
 
-        What is recorded after that is chosen from anew, so that no video goes that was told of, nor
-        one that another process has put in its place by then.
+        ``keep`` chooses afresh among later recordings, so that it drops neither a video that has
+        been reported nor one that another process has put in its place.
         """
         self._notice_fork()
-        self._keep = copy.deepcopy(self._keep)  # Those of the user's own are not copied.
+        self._keep = copy.deepcopy(self._keep)  # The user's own functions are not copied.
         self._kept = []
-        while self._untold:  # One by one, as what is called may come back here.
+        while self._untold:  # One by one, as the functions called may come back here.
             self._tell_saved(self._untold.pop(0))
 
     def take_failures(self) -> list[GymreelError]:
-        """Return what failed since the last call."""
+        """Return the failures since the last call."""
         failures, self.failures = self.failures, []
         return failures
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> EpisodeReports:
-        """Copy nothing of the user's: the copy calls the same functions and trackers."""
+    def __deepcopy__(self, memo: dict[int, Any]) -> Reports:
+        """Copy without copying what is the user's: the same functions and trackers are called."""
         return copy.copy(self)
 
     def __getstate__(self) -> dict[str, Any]:
-        """Copy and pickle without videos: only who recorded them removes them and tells of them."""
+        """Copy and pickle without videos: only their recorder removes and reports them."""
         return {**self.__dict__, "_told": set(), "failures": []}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        """Begin as a recorder of its own."""
+        """Start as a recorder of its own."""
         self.__dict__.update(state)
         self._keep = copy.deepcopy(self._keep)
         self._begin()
@@ -187,12 +197,12 @@ class EpisodeReports:
     def _stays(self, episode: Episode, taken: Collection[Path]) -> bool:
         if self._keep is None:
             return True
-        # A video of the same name has taken the place of the one before.
+        # This video has taken the place of an earlier one of the same name.
         self._forget(lambda kept: kept.path == episode.path)
         candidates = [*self._kept, episode] if self._keep.may_revoke else [episode]
         try:
             chosen = {id(candidate) for candidate in self._keep.choose(candidates)}
-        except Exception as error:  # The user's function may raise whatever it likes.
+        except Exception as error:  # The user's function may raise anything.
             self.failures.append(_describe("keep", episode, error, "the video stays"))
             chosen = {id(candidate) for candidate in candidates}
         for candidate in candidates:
@@ -219,7 +229,7 @@ class EpisodeReports:
             )
 
     def _write(self, append: Callable[[Any], None], what: object) -> None:
-        """Write to the log; each time that it begins to fail is said once."""
+        """Write to the log. Of failures in a row, the first one is reported."""
         try:
             append(what)
         except OutputError as error:
@@ -237,10 +247,10 @@ class EpisodeReports:
         *,
         once_for: int | None = None,
     ) -> None:
-        """Call a function of somebody else's.
+        """Call a function of the user's or of a tracker's.
 
-        With ``once_for``, the same failure is said once, whatever numbers are in it: the times,
-        addresses and identifiers in what a server or a connection says are others each time.
+        With ``once_for``, the same failure is reported once. Messages count as the same where only
+        numbers differ: servers and connections put times, addresses and identifiers into them.
         """
         try:
             function(episode)
@@ -252,16 +262,16 @@ class EpisodeReports:
                 self.failures.append(_describe(name, episode, error))
 
     def _call_tracker(self, tracker: Tracker, method: str, episode: Episode) -> None:
-        """Call one that may be out of reach for days: why is said once, not for each episode."""
+        """Call a tracker. One may be out of reach for days, so each failure is reported once."""
         function = getattr(tracker, method)
         self._call(f"{tracker!r}.{method}", function, episode, once_for=id(tracker))
 
 
 def _list_trackers(trackers: Any) -> tuple[Tracker, ...]:
-    """Return trackers as a tuple; none for None.
+    """Return trackers as a tuple, which is empty for None.
 
     Raises:
-        ConfigTypeError: Not a list of trackers.
+        ConfigTypeError: It is not a list of trackers.
     """
     if trackers is None:
         return ()
