@@ -74,19 +74,24 @@ TSAN_FLAGS := suppressions=$(CURDIR)/tests/reliability/tsan.supp:die_after_fork=
 ASAN_CPP_DESELECTED := -tce="engine: a forked child*"
 FORKS_DESELECTED := --deselect tests/engine/test_processes.py::test_a_forked_child \
     --deselect "tests/engine/test_processes.py::test_pool_workers_record_their_own_videos[fork]" \
+    --deselect tests/engine/test_processes.py::test_a_recorder_in_a_forked_child_is_told_of_its_own_videos \
+    --deselect tests/wrappers/test_certain_videos.py::test_a_forked_child_removes_and_tells_of_nothing_of_its_parents \
     --deselect tests/wrappers/test_record_video_lifecycle.py::TestEnds::test_forked_processes \
+    --deselect "tests/reliability/test_threads_and_forks.py::test_workers_of_an_executor_record_while_their_parent_does[fork]" \
     --deselect tests/reliability/test_threads_and_forks.py::test_forks_at_random_moments \
     --deselect tests/reliability/test_threads_and_forks.py::test_children_of_children \
     --ignore tests/reliability/test_forks_beside_openings.py
 # A library that fails calls on purpose wants to come first, and so does a sanitizer's runtime.
 FAULTS_DESELECTED := $(addprefix --ignore tests/reliability/,test_fault_sweep.py test_slow_disk.py)
+# A sanitizer's own memory does not fit into the limit.
+LIMITS_DESELECTED := --deselect tests/reliability/test_limits.py::test_large_frames_are_recorded_within_a_memory_limit
 # What happens there happens in other packages, with threads and processes of their own.
 OTHERS_DESELECTED := $(addprefix --ignore tests/,trackers integrations/test_sb3.py package/test_examples.py)
 # AddressSanitizer keeps memory that was freed, to find who uses it: it cannot be flat.
-ASAN_DESELECTED := $(FORKS_DESELECTED) $(FAULTS_DESELECTED) $(OTHERS_DESELECTED) \
+ASAN_DESELECTED := $(FORKS_DESELECTED) $(FAULTS_DESELECTED) $(LIMITS_DESELECTED) $(OTHERS_DESELECTED) \
     --deselect tests/reliability/test_soak.py::test_recordings_leave_nothing_behind
 # Ten times slower, an encoder does not keep up with 30 frames a second, and what waits for it is lost with the process.
-TSAN_DESELECTED := $(FORKS_DESELECTED) $(FAULTS_DESELECTED) $(OTHERS_DESELECTED) \
+TSAN_DESELECTED := $(FORKS_DESELECTED) $(FAULTS_DESELECTED) $(LIMITS_DESELECTED) $(OTHERS_DESELECTED) \
     --ignore tests/reliability/test_kill_sweep.py
 
 # $(1): the build folder; $(2): the sanitizers. The module comes to lie in a copy of the package, and an environment

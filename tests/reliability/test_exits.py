@@ -479,9 +479,10 @@ os._exit(0)
 """.replace("SUFFIX", suffix)
     assert _leave(tmp_path, ending).returncode == 0
     assert _files(tmp_path) == [f".video{suffix}.partial"]
-    # A picture of a GIF is complete at once; the other encoders look ahead.
-    num_kept = 1 if suffix == ".gif" else 0
-    assert [recording.num_frames for recording in gymreel.recover(tmp_path)] == [num_kept]
+    (num_kept,) = [recording.num_frames for recording in gymreel.recover(tmp_path)]
+    # A picture of a GIF is complete at once. The other encoders look ahead, and keep the frame to
+    # themselves unless the process lives for a second after it.
+    assert num_kept == 1 if suffix == ".gif" else num_kept in (0, 1)
     assert _files(tmp_path) == [f"video{suffix}"] * num_kept
 
 

@@ -379,6 +379,11 @@ def test_a_vector_that_is_not_closed_leaves_what_can_be_recovered(
     recover(folder)
     expected = _numbers_of_vector()
     for name in set(_files(folder)) - {MARKER_NAME}:
+        if name.endswith(".partial"):
+            # Killed before its first byte. recover() leaves such a file alone while it is so new
+            # that somebody may be about to write it.
+            assert (folder / name).stat().st_size == 0
+            continue
         numbers = numbers_in(folder / name)
         assert numbers == expected[name.replace("-recovered", "")][: len(numbers)]
 

@@ -15,6 +15,7 @@ import pytest
 from gymreel.errors import (
     CodecNotFoundError,
     ConfigError,
+    ConfigTypeError,
     FrameError,
     FrameShapeError,
     FrameTypeError,
@@ -25,7 +26,6 @@ from gymreel.triggers import always
 from gymreel.wrappers import RecordVideo
 from support.environments import NumberedEnv, numbered_frame, run_episodes
 from support.frames import needs_x264
-from support.gymnasium_version import refusal_by_gymnasium
 from support.subprocesses import run_python
 from support.video_reader import names_in, numbers_in
 
@@ -282,7 +282,7 @@ class TestConstructor:
                 RecordVideo(NumberedEnv(), tmp_path / "file" / "videos")
 
     def test_nothing_but_an_environment_is_wrapped(self, folder: Path) -> None:
-        with pytest.raises(refusal_by_gymnasium(TypeError), match=r"gymnasium\.Env"):
+        with pytest.raises(ConfigTypeError, match=r"gymnasium\.Env"):
             RecordVideo("CartPole-v1", folder)  # type: ignore[arg-type]
 
     def test_the_tail_of_gymnasiums_arguments(

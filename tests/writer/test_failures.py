@@ -103,12 +103,12 @@ def test_a_target_that_became_a_folder_leaves_the_recording_beside_it(
 
 
 _FULL_DISK = """
-import resource, sys
+import itertools, resource, sys
 import gymreel
 from support.frames import noise, numbered
 resource.setrlimit(resource.RLIMIT_FSIZE, (150_000, 150_000))
 writer = gymreel.VideoWriter(sys.argv[1], fps=10, pixel_format="yuv444p", crf=5)
-for number in range(4000):
+for number in itertools.count():
     try:
         writer.write(numbered(number) // 2 + noise(number) // 8)
     except gymreel.OutputError as error:
