@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -290,7 +291,9 @@ class TestWhoseNameItIs:
             del env
         with RecordVideo(NumberedEnv(5), tmp_path) as env:
             run_episodes(env)
-        gymreel._core.finish_all()
+        deadline = time.monotonic() + 30
+        while len(videos_in(tmp_path)) < 4 and time.monotonic() < deadline:
+            time.sleep(0.001)
         lengths = {count_frames(tmp_path / name) for name in videos_in(tmp_path)}
         assert lengths == {3, 4, 5, 6}
 

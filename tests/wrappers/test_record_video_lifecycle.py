@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import gc
+import inspect
 import pickle
 import weakref
 from pathlib import Path
@@ -196,9 +197,8 @@ class TestCopies:
         assert env.spec is not None
         (wrapper,) = env.spec.additional_wrappers
         assert wrapper.entry_point == "gymreel.wrappers.record_video:RecordVideo"
-        code = RecordVideo.__init__.__code__
-        parameters = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
-        assert set(wrapper.kwargs or {}) == set(parameters) - {"self", "env"}
+        parameters = inspect.signature(RecordVideo).parameters
+        assert set(wrapper.kwargs or {}) == set(parameters) - {"env"}
         # Gymnasium's default gc_trigger is a lambda, so there this fails.
         assert type(env.spec).from_json(env.spec.to_json()) == env.spec
         env.close()
