@@ -1,0 +1,185 @@
+"""Which module imports which, checked against the table in docs/architecture.md."""
+
+from __future__ import annotations
+
+import ast
+import graphlib
+import re
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+import gymreel
+from support.paths import PROJECT
+from support.subprocesses import run_python
+
+PACKAGE = Path(gymreel.__file__).parent
+DOCUMENT = PROJECT / "docs" / "architecture.md"
+ALWAYS_ALLOWED = {*sys.stdlib_module_names, "numpy"}
+IMPORTING_FUNCTIONS = {"__import__", "import_module", "import_package"}
+ENVIRONMENT_LIBRARIES = {"gymnasium", "pettingzoo", "stable_baselines3"}
+
+pytestmark = pytest.mark.skipif(not DOCUMENT.exists(), reason="needs docs/ of the repository")
+
+
+def _module_name(path: Path) -> str:
+    """Return the name of a module below gymreel, such as ``wrappers.record_video``."""
+    parts = path.relative_to(PACKAGE).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts) or "gymreel"
+
+
+MODULES = {_module_name(path): path for path in sorted(PACKAGE.rglob("*.py"))}
+
+
+def _row_of(module: str) -> str:
+    """Return the row of the table that a module belongs to: its own, or that of its package."""
+    package, is_nested, _ = module.partition(".")
+    is_package = MODULES.get(package, Path()).name == "__init__.py" and package != "gymreel"
+    return f"{package}/" if is_nested or is_package else module
+
+
+def _table() -> dict[str, set[str]]:
+    """Return what the document allows each module or package to import."""
+    text = DOCUMENT.read_text(encoding="utf-8")
+    section = text.partition("\n## Modules\n")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| `([^`]+)` \| [^|]+ \|([^|]*)\|$", section, re.MULTILINE)
+    return {name: set(re.findall(r"`([^`]+)`", allowed)) for name, allowed in rows}
+
+
+def _typing_only(tree: ast.AST) -> set[ast.AST]:
+    """Return the nodes that only type checkers see."""
+    return {
+        inner
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test)
+        for statement in node.body
+        for inner in ast.walk(statement)
+    }
+
+
+def _imports(source: str, *, at_run_time: bool = False) -> Iterator[str]:
+    """Yield what a module imports, in functions and by name as well.
+
+    Modules of gymreel come without ``gymreel.``, and other packages as the package alone.
+
+    Args:
+        source: The text of the module.
+        at_run_time: Whether to leave out what functions import and what only type checkers see.
+    """
+    tree = ast.parse(source)
+    left_out: set[ast.AST] = set()
+    if at_run_time:
+        left_out = _typing_only(tree)
+        for node in ast.walk(tree):
+            if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+                left_out |= set(ast.walk(node))
+    for node in ast.walk(tree):
+        if node in left_out:
+            continue
+        match node:
+            case ast.Import(names):
+                found = [alias.name for alias in names]
+            case ast.ImportFrom("gymreel", names):
+                found = [f"gymreel.{alias.name}" for alias in names]
+            case ast.ImportFrom(module, names) if module:
+                found = [f"{module}.{alias.name}" for alias in names]
+            case ast.Call(ast.Name(name) | ast.Attribute(attr=name), [ast.Constant(value), *_]):
+                is_import = name in IMPORTING_FUNCTIONS and isinstance(value, str)
+                found = [value] if is_import else []
+            case _:
+                continue
+        yield from map(_short, found)
+
+
+def _short(name: str) -> str:
+    package, _, rest = name.partition(".")
+    if package != "gymreel":
+        return package
+    while rest not in MODULES and rest != "_core" and rest:
+        rest = rest.rpartition(".")[0]  # A name in a module.
+    return rest or "gymreel"
+
+
+def _violations(module: str, source: str, table: Mapping[str, set[str]]) -> set[str]:
+    """Return what a module imports without being allowed to."""
+    own = _row_of(module)
+    allowed = table[own] | ALWAYS_ALLOWED | {own.rstrip("/")}
+    return {name for name in _imports(source) if name.partition(".")[0] not in allowed}
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_a_module_imports_only_what_the_table_allows(module: str) -> None:
+    source = MODULES[module].read_text(encoding="utf-8")
+    assert _violations(module, source, _table()) == set()
+
+
+def test_every_module_has_a_row() -> None:
+    assert {_row_of(module) for module in MODULES} <= _table().keys()
+
+
+def test_no_module_imports_itself_by_way_of_others() -> None:
+    graph = {
+        module: set(_imports(path.read_text(encoding="utf-8"), at_run_time=True)) - {"gymreel"}
+        for module, path in MODULES.items()
+        if path.name != "__init__.py"
+    }
+    order = list(graphlib.TopologicalSorter(graph).static_order())  # Raises CycleError.
+    assert order.index("errors") < order.index("writer")
+
+
+@pytest.mark.parametrize(
+    ("module", "source", "found"),
+    [
+        ("errors", "from gymreel.writer import VideoWriter", "writer"),
+        ("writer", "def f():\n    import gymnasium", "gymnasium"),
+        ("writer", "importlib.import_module('gymnasium.wrappers')", "gymnasium"),
+        ("_recording.frames", "import gymnasium as gym", "gymnasium"),
+        (
+            "_recording.frames",
+            "from gymreel.wrappers.record_video import x",
+            "wrappers.record_video",
+        ),
+        ("keep", "from gymreel import _core", "_core"),
+        ("trackers._wandb", "import torch", "torch"),
+    ],
+)
+def test_a_wrong_import_is_found(module: str, source: str, found: str) -> None:
+    assert _violations(module, source, _table()) == {found}
+
+
+@pytest.mark.parametrize(
+    "source",
+    ["import os, numpy as np", "from gymreel.errors import ConfigError", "import gymreel._core"],
+)
+def test_an_allowed_import_is_not_found(source: str) -> None:
+    assert _violations("writer", source, _table()) == set()
+
+
+def test_only_wrappers_and_integrations_know_environment_libraries() -> None:
+    knowing = {row for row, allowed in _table().items() if allowed & ENVIRONMENT_LIBRARIES}
+    assert knowing == {"wrappers/", "integrations/", "patching"}
+
+
+def test_the_package_and_the_writer_need_no_other_library(tmp_path: Path) -> None:
+    script = """
+        import sys
+
+        class OnlyNumpy:
+            def find_spec(self, name, path=None, target=None):
+                package = name.partition(".")[0]
+                if package not in {*sys.stdlib_module_names, "numpy", "gymreel"}:
+                    raise ImportError(f"{name} was imported", name=name)
+
+        sys.meta_path.insert(0, OnlyNumpy())
+        import numpy as np
+        import gymreel
+
+        with gymreel.VideoWriter(sys.argv[1] + "/video.mp4") as writer:
+            writer.write(np.zeros((16, 16, 3), np.uint8))
+        assert writer.close().num_frames == 1
+        gymreel.trackers, gymreel.grid, gymreel.keep.best(3), gymreel.read_episodes
+        """
+    finished = run_python(script, tmp_path)
+    assert finished.stderr == ""
