@@ -1,6 +1,12 @@
 #include "register.hpp"
 
+#include <core/control_group.hpp>
 #include <core/engine.hpp>
+
+#include <pybind11/stl.h>
+
+#include <cstdint>
+#include <optional>
 
 namespace py = pybind11;
 
@@ -24,6 +30,11 @@ void register_engine(py::module_& module) {
         "set_max_pending_bytes", [](std::size_t num_bytes) { Engine::instance().set_max_pending_bytes(num_bytes); },
         py::arg("num_bytes"));
     module.def("get_max_pending_bytes", [] { return Engine::instance().max_pending_bytes(); });
+    module.def("num_usable_cpus", [] { return Engine::instance().num_usable_cpus(); });
+    module.def("memory_limit", [] {
+        const std::uint64_t limit = ControlGroups().memory_limit();
+        return limit == ControlGroups::no_limit ? std::nullopt : std::optional(limit);
+    });
 }
 
 }  // namespace gymreel

@@ -78,6 +78,9 @@ public:
     void set_max_pending_bytes(std::size_t num_bytes);
     std::size_t max_pending_bytes();
 
+    /// CPUs that this process may use: those of its affinity, within the quota of its control group.
+    int num_usable_cpus() const noexcept { return usable_cpus_; }
+
 private:
     struct Settings {
         int num_threads = 0;

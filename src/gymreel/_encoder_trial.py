@@ -14,7 +14,7 @@ from gymreel import _core
 from gymreel._validation import show
 from gymreel.errors import ConfigError, EncodeError
 
-__all__ = ["check_settings"]
+__all__ = ["check_settings", "first_line"]
 
 _FILE_PARAMETERS = frozenset(
     {
@@ -154,12 +154,13 @@ def _try_once(
     try:
         log = _core.try_encoder(encoder, pixel_format, fps, list(options))
     except EncodeError as error:
-        raise _RefusedError(_first_line(error.log) or str(error.strerror)) from None
+        raise _RefusedError(first_line(error.log) or str(error.strerror)) from None
     for line in log.splitlines():
         if _REFUSAL.search(line):
-            raise _RefusedError(_first_line(line))
+            raise _RefusedError(first_line(line))
 
 
-def _first_line(log: str) -> str:
+def first_line(log: str) -> str:
+    """Return the first line of a log that is not empty, without FFmpeg's ``[name @ address]``."""
     line = next((line for line in log.splitlines() if line.strip()), "")
-    return _WHO.sub("", line).strip().rstrip(".")
+    return _WHO.sub("", line).strip().rstrip(" .:")

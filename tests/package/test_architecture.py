@@ -85,8 +85,8 @@ def _imports(source: str, *, at_run_time: bool = False) -> Iterator[str]:
                 found = [f"gymreel.{alias.name}" for alias in names]
             case ast.ImportFrom(module, names) if module:
                 found = [f"{module}.{alias.name}" for alias in names]
-            case ast.Call(ast.Name(name) | ast.Attribute(attr=name), [ast.Constant(value), *_]):
-                is_import = name in IMPORTING_FUNCTIONS and isinstance(value, str)
+            case ast.Call(function, [ast.Constant(str(value)), *_]):
+                is_import = ast.unparse(function).rpartition(".")[2] in IMPORTING_FUNCTIONS
                 found = [value] if is_import else []
             case _:
                 continue

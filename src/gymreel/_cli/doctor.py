@@ -1,4 +1,4 @@
-"""``python -m gymreel doctor``: what works on this machine, and what is wrong with it."""
+"""``python -m gymreel doctor``: reports what works on this machine and what is wrong with it."""
 
 from __future__ import annotations
 
@@ -8,54 +8,47 @@ import json
 import os
 import sys
 import textwrap
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Iterator
 from typing import Any
 
-from gymreel._cli.diagnosis import Diagnosis, Engine, FFmpeg, Folder, diagnose
-from gymreel._cli.problems import Problem, find_problems
-from gymreel._cli.trials import Trial
+from gymreel._cli.diagnosis import diagnose
+from gymreel._cli.problems import find_problems
 
-__all__ = ["SCHEMA_VERSION", "add_parser", "as_json", "as_text"]
+__all__ = ["SCHEMA_VERSION", "add_parser", "as_text", "complete"]
 
 SCHEMA_VERSION = 1
-"""Raised when a key of the JSON goes or changes its meaning, not when one is added."""
+"""Incremented when a key of the JSON is removed or changes its meaning, not when one is added."""
 
 _WIDTH = 100
 _INDENT = 13
-_TIMEOUT = 20.0
-_LONGEST_TIMEOUT = 3600
+_MAX_TIMEOUT = 3600
 
 
 def add_parser(commands: Any) -> None:
-    """Describe the command.
-
-    Args:
-        commands: What ``argparse`` gives for adding it to.
-    """
+    """Add the command to the subparsers of ``argparse``."""
     parser = commands.add_parser(
         "doctor",
-        help="say what works on this machine and what is wrong with it",
+        help="report what works on this machine and what is wrong with it",
         description="Records a few frames with each encoder of FFmpeg and into each container, and "
-        "says what works, what is wrong and what to do: something to put into a bug report.",
-        epilog="The exit status is 0 when the default way of recording, an .mp4, works, else 1.",
+        "reports what works, what is wrong and what to do. Include the output in bug reports.",
+        epilog="The exit status is 0 if the default way of recording, an .mp4, works, else 1.",
     )
-    parser.add_argument("--json", action="store_true", help="everything, for programs")
+    parser.add_argument("--json", action="store_true", help="print everything as JSON")
     parser.add_argument(
         "--timeout",
         type=_seconds,
-        default=_TIMEOUT,
+        default=20.0,
         metavar="SECONDS",
-        help="how long one encoder may take (default: %(default)g)",
+        help="limit for each encoder (default: %(default)g)",
     )
     parser.set_defaults(function=_doctor)
 
 
 def _seconds(text: str) -> float:
     with contextlib.suppress(ValueError):
-        if 0 < (seconds := float(text)) <= _LONGEST_TIMEOUT:
+        if 0 < (seconds := float(text)) <= _MAX_TIMEOUT:
             return seconds
-    raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds up to {_LONGEST_TIMEOUT}")
+    raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds up to {_MAX_TIMEOUT}")
 
 
 def _doctor(arguments: argparse.Namespace) -> int:
@@ -63,38 +56,51 @@ def _doctor(arguments: argparse.Namespace) -> int:
         with _silence() as show:
             diagnosis = diagnose(arguments.timeout, show)
     except KeyboardInterrupt:
-        os._exit(130)  # An encoder that hangs would hold up every other exit.
-    problems = find_problems(diagnosis)
-    text = as_json(diagnosis, problems) if arguments.json else as_text(diagnosis, problems)
+        os._exit(130)  # Any other exit would wait for an encoder that hangs.
+    found = complete(diagnosis)
+    text = json.dumps(found, indent=2) if arguments.json else as_text(found)
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
     print(text.encode(encoding, "backslashreplace").decode(encoding), flush=True)
-    status = 0 if diagnosis.works else 1
-    if diagnosis.has_hung:
+    status = 0 if found["works"] else 1
+    if any(trial["status"] == "hung" for trial in found["containers"] + found["encoders"]):
         os._exit(status)
     return status
 
 
+def complete(diagnosis: dict[str, Any]) -> dict[str, Any]:
+    """Return a diagnosis with its problems, as ``docs/doctor.md`` describes it."""
+    return {
+        "schema_version": SCHEMA_VERSION,
+        **diagnosis,
+        "problems": find_problems(diagnosis),
+    }
+
+
 @contextlib.contextmanager
 def _silence() -> Iterator[Callable[[str], None]]:
-    """Let nothing of what encoders print, past FFmpeg's log, come between the lines.
+    """Discard what encoders print themselves, bypassing FFmpeg's log.
 
     Yields:
-        A function that shows what is being tried, where the standard error is a terminal: what
-        crashes the process is then the last thing there.
+        A function that shows what is being tried if standard error is a terminal. If an encoder
+        crashes the process, its name is the last thing on the screen.
     """
     for stream in (sys.stdout, sys.stderr):
-        if stream is not None:  # It was closed before Python began.
+        if stream is not None:  # It was closed before Python started.
             stream.flush()
     kept: dict[int, int] = {}
     nowhere = os.open(os.devnull, os.O_WRONLY)
+
+    def show(what: str) -> None:
+        if 2 in kept and os.isatty(kept[2]):
+            os.write(kept[2], f"\r\x1b[K{what}".encode())
+
     try:
         for descriptor in (1, 2):
             with contextlib.suppress(OSError):  # It is closed.
                 kept[descriptor] = os.dup(descriptor)
                 os.dup2(nowhere, descriptor)
-        terminal = kept[2] if 2 in kept and os.isatty(kept[2]) else None
-        yield lambda what: _show(terminal, f"trying {what}")
-        _show(terminal, "")
+        yield lambda what: show(f"trying {what}")
+        show("")
     finally:
         for descriptor, copy in kept.items():
             os.dup2(copy, descriptor)
@@ -102,49 +108,62 @@ def _silence() -> Iterator[Callable[[str], None]]:
         os.close(nowhere)
 
 
-def _show(terminal: int | None, what: str) -> None:
-    if terminal is not None:
-        os.write(terminal, f"\r\x1b[K{what}".encode())
-
-
-def as_json(diagnosis: Diagnosis, problems: Sequence[Problem]) -> str:
-    """Put everything into JSON; ``docs/doctor.md`` lists the keys."""
-    everything = {
-        "schema_version": SCHEMA_VERSION,
-        "works": diagnosis.works,
-        **asdict(diagnosis),
-        "problems": [asdict(problem) for problem in problems],
-    }
-    return json.dumps(everything, indent=2)
-
-
-def as_text(diagnosis: Diagnosis, problems: Sequence[Problem]) -> str:
-    """Put a diagnosis into some lines for people."""
+def as_text(found: dict[str, Any]) -> str:
+    """Return a diagnosis, with its problems, as text for people."""
+    ffmpeg, engine, folder = found["ffmpeg"], found["engine"], found["temp_folder"]
+    gymnasium = found["gymnasium"] or "not installed"
+    source = "inside gymreel" if ffmpeg["is_bundled"] else "the system's"
+    kernels = engine["conversion_kernels"]
+    cpus = "1 CPU" if engine["num_cpus"] == 1 else f"{engine['num_cpus']} CPUs"
+    pending = f"{_size(engine['max_pending_bytes'])} for waiting frames"
+    state = folder["error"] or f"{_size(folder['free_bytes'])} free"
+    variables = [f"{name}={value!r}" for name, value in found["environment"].items()]
+    default = found["containers"][0]
     lines = [
-        *_line("gymreel", diagnosis.gymreel),
-        *_line("Python", _packages(diagnosis)),
-        *_line("platform", diagnosis.platform),
-        *_line("FFmpeg", _source(diagnosis.ffmpeg)),
-        *_line("libraries", _libraries(diagnosis.ffmpeg)),
-        *_line("conversion", _kernels(diagnosis.engine)),
-        *_line("threads", _threads(diagnosis.engine)),
-        *_line("memory", _memory(diagnosis)),
-        *_line("temporary", _folder(diagnosis.temp_folder)),
-        *_line("environment", _environment(diagnosis)),
+        _wrap("gymreel", found["gymreel"]),
+        _wrap("Python", f"{found['python']}, NumPy {found['numpy']}, Gymnasium {gymnasium}"),
+        _wrap("platform", found["platform"]),
+        _wrap("FFmpeg", f"{ffmpeg['version']}, {source}, {ffmpeg['license']}"),
+        _wrap("libraries", ", ".join(_library(*each) for each in ffmpeg["libraries"].items())),
+        _wrap("conversion", "plain C++" if kernels == "plain" else f"{kernels} (Highway)"),
+        _wrap("threads", f"{engine['num_threads']} on {cpus}, {engine['priority']} priority"),
+        _wrap("memory", f"{_size(found['memory_bytes'])}, {pending}"),
+        _wrap("temporary", f"{folder['path'] or 'none'}, {state}"),
+        _wrap("environment", ", ".join(variables) or "no GYMREEL_*"),
         "",
-        *_containers(diagnosis.containers),
-        "",
-        *_encoders(diagnosis.encoders),
-        "",
-        *_problems(problems),
-        _conclusion(diagnosis.containers[0]),
     ]
-    return "\n".join(lines)
+    for trial in found["containers"]:
+        name = "containers" if trial is default else ""
+        outcome = f"{trial['suffix']:<7}{trial['status']:<9}{trial['encoder'] or 'no encoder':<13}"
+        lines.append(_cut(name, f"{outcome}{trial['reason'] or ''}"))
+    lines.append("")
+    titles = {"works": "encoders", "unavailable": "no device", "untried": "untried"}
+    for status, title in titles.items():
+        names = [trial["encoder"] for trial in found["encoders"] if trial["status"] == status]
+        lines += [_wrap(title, ", ".join(names))] if names else []
+    for trial in found["encoders"]:
+        if trial["status"] in ("failed", "hung"):
+            lines.append(_cut(trial["status"], f"{trial['encoder']}: {trial['reason']}"))
+    lines.append("")
+    for number, problem in enumerate(found["problems"]):
+        name = "" if number else "problems"
+        lines.append(_wrap(name, f"- {problem['what']} {problem['remedy']}", hanging=2))
+    if not found["problems"]:
+        lines.append(_wrap("problems", "none"))
+    outcome = f"works: {default['suffix']} with {default['encoder']}"
+    if not found["works"]:
+        outcome = f"does not work: {default['suffix']}, {default['reason']}"
+    return "\n".join([*lines, _cut("recording", outcome)])
 
 
-def _line(name: str, value: str, *, hanging: int = 0) -> list[str]:
-    """Put a name in front of what may be several lines, or none."""
-    return textwrap.wrap(
+def _library(name: str, versions: dict[str, str]) -> str:
+    compiled, loaded = versions["compiled"], versions["loaded"]
+    return f"{name} {loaded}" + (f" (built with {compiled})" if compiled != loaded else "")
+
+
+def _wrap(name: str, value: str, *, hanging: int = 0) -> str:
+    """Return a value, on several lines if necessary, with a name in front."""
+    return textwrap.fill(
         value,
         _WIDTH,
         initial_indent=name.ljust(_INDENT),
@@ -153,46 +172,10 @@ def _line(name: str, value: str, *, hanging: int = 0) -> list[str]:
     )
 
 
-def _packages(diagnosis: Diagnosis) -> str:
-    gymnasium = diagnosis.gymnasium or "not installed"
-    return f"{diagnosis.python}, NumPy {diagnosis.numpy}, Gymnasium {gymnasium}"
-
-
-def _source(ffmpeg: FFmpeg) -> str:
-    source = "inside gymreel" if ffmpeg.is_bundled else "the system's"
-    return f"{ffmpeg.version}, {source}, {ffmpeg.license}"
-
-
-def _libraries(ffmpeg: FFmpeg) -> str:
-    return ", ".join(
-        f"{name} {library.loaded}"
-        + (f" (built with {library.compiled})" if library.compiled != library.loaded else "")
-        for name, library in ffmpeg.libraries.items()
-    )
-
-
-def _kernels(engine: Engine) -> str:
-    kernels = engine.conversion_kernels
-    return "plain C++" if kernels == "plain" else f"{kernels} (Highway)"
-
-
-def _threads(engine: Engine) -> str:
-    cpus = "1 CPU" if engine.num_cpus == 1 else f"{engine.num_cpus} CPUs"
-    return f"{engine.num_threads} on {cpus}, {engine.priority} priority"
-
-
-def _memory(diagnosis: Diagnosis) -> str:
-    pending = f"{_size(diagnosis.engine.max_pending_bytes)} for frames that wait"
-    return f"{_size(diagnosis.memory_bytes)}, {pending}"
-
-
-def _folder(folder: Folder) -> str:
-    return f"{folder.path or 'none'}, {folder.error or f'{_size(folder.free_bytes)} free'}"
-
-
-def _environment(diagnosis: Diagnosis) -> str:
-    variables = [f"{name}={value!r}" for name, value in diagnosis.environment.items()]
-    return ", ".join(variables) or "no GYMREEL_*"
+def _cut(name: str, value: str) -> str:
+    """Return a value with a name in front, cut to one line."""
+    line = f"{name:<{_INDENT}}{value}".rstrip()
+    return line if len(line) <= _WIDTH else f"{line[: _WIDTH - 3]}..."
 
 
 def _size(num_bytes: int | None) -> str:
@@ -203,43 +186,3 @@ def _size(num_bytes: int | None) -> str:
         size /= 1024
         del units[0]
     return f"{size:.{0 if size >= 100 or size.is_integer() else 1}f} {units[0]}"
-
-
-def _containers(trials: Sequence[Trial]) -> Iterator[str]:
-    for number, trial in enumerate(trials):
-        name = "containers" if number == 0 else ""
-        found = f"{trial.suffix:<7}{trial.status:<9}{trial.encoder or 'no encoder':<13}"
-        yield _cut(f"{name:<{_INDENT}}{found}{trial.reason or ''}")
-
-
-def _encoders(trials: Sequence[Trial]) -> Iterator[str]:
-    """Name those that work, need a device or were not tried; say of the others what is wrong."""
-    for title, status in (
-        ("encoders", "works"),
-        ("no device", "unavailable"),
-        ("untried", "untried"),
-    ):
-        names = [str(trial.encoder) for trial in trials if trial.status == status]
-        yield from _line(title, ", ".join(names))
-    for trial in trials:
-        if trial.status in ("failed", "hung"):
-            yield _cut(f"{trial.status:<{_INDENT}}{trial.encoder}: {trial.reason}")
-
-
-def _cut(line: str) -> str:
-    line = line.rstrip()
-    return line if len(line) <= _WIDTH else f"{line[: _WIDTH - 3]}..."
-
-
-def _problems(problems: Sequence[Problem]) -> Iterator[str]:
-    if not problems:
-        yield from _line("problems", "none")
-    for number, problem in enumerate(problems):
-        name = "problems" if number == 0 else ""
-        yield from _line(name, f"- {problem.what} {problem.remedy}", hanging=2)
-
-
-def _conclusion(default: Trial) -> str:
-    if default.status == "works":
-        return _cut(f"{'recording':<{_INDENT}}works: {default.suffix} with {default.encoder}")
-    return _cut(f"{'recording':<{_INDENT}}does not work: {default.suffix}, {default.reason}")
