@@ -1,4 +1,4 @@
-"""Everything that gymreel raises and warns with.
+"""All exceptions and warnings of gymreel.
 
 ::
 
@@ -23,12 +23,11 @@
       └ EncodeError(…, RuntimeError)
     GymreelWarning(UserWarning)
 
-``…`` is the class above. Each error is also the builtin that a Python programmer would catch, or
-the one that the replaced library raises. Each one pickles, because errors cross processes in
-``AsyncVectorEnv``.
+``…`` stands for the parent in this tree; the classes after it are further bases. They are the
+builtin exceptions that a Python programmer would catch, or those that the replaced library raises.
+All exceptions can be pickled, because ``AsyncVectorEnv`` sends them between processes.
 
-One error comes before these: ``import gymreel`` raises a plain ``ImportError`` where the native
-module cannot be loaded.
+If the native module cannot be loaded, ``import gymreel`` raises a plain ``ImportError``.
 """
 
 from __future__ import annotations
@@ -60,92 +59,97 @@ __all__ = [
 
 
 class GymreelWarning(UserWarning):
-    """Something went on otherwise than asked for, and the recording went on."""
+    """Something is not as requested, and recording continues."""
 
 
 class GymreelError(Exception):
-    """The root of every error that gymreel raises."""
+    """Base class of all errors."""
 
 
 class ConfigError(GymreelError, ValueError):
-    """An argument that cannot work: the message names it, its value and what would work."""
+    """An invalid argument. The message names it, its value and what is valid."""
 
 
 class CodecNotFoundError(ConfigError, LookupError):
-    """A codec or encoder that the FFmpeg in use does not have."""
+    """The FFmpeg in use does not have this codec or encoder."""
 
 
 class ConfigTypeError(ConfigError, TypeError):
-    """An argument of a type that cannot work; a ``TypeError`` where Gymnasium raises one."""
+    """An argument of an invalid type."""
 
 
 class InfosTypeError(ConfigTypeError, AssertionError):
     """The ``infos`` of a vector environment are not a dict.
 
-    Also an ``AssertionError``, because that is what Gymnasium's wrapper raises.
+    It is also an ``AssertionError``, which Gymnasium's wrapper raises.
     """
 
 
 class MissingPackageError(ConfigError, ImportError):
-    """Something needs a package that is not installed; the message says how to install it."""
+    """A required package is not installed. The message says how to install it."""
 
 
 class RenderModeError(ConfigError, AssertionError):
-    """A render mode without images; an ``AssertionError``, as Stable-Baselines3 raises."""
+    """The environment's render mode returns no images.
+
+    It is also an ``AssertionError``, which Stable-Baselines3's recorder raises.
+    """
 
 
 class StatsKeyError(ConfigError, AssertionError):
-    """``info`` has something else under ``stats_key`` at the end of an episode.
+    """``info`` already has an entry ``stats_key`` at the end of an episode.
 
-    Also an ``AssertionError``, because that is what Gymnasium's wrapper raises; unlike a bare
-    ``assert`` it names the key, and it is still there under ``python -O``.
+    It is also an ``AssertionError``, which Gymnasium's wrapper raises.
     """
 
 
 class FrameError(GymreelError):
-    """A frame that cannot be recorded. The recording is not harmed: later frames may follow."""
+    """A frame cannot be recorded. Later frames still can."""
 
 
 class FrameTypeError(FrameError, TypeError):
-    """Not a numpy array of uint8, nor one of another type with whole numbers from 0 to 255."""
+    """A frame is not a numpy array, or has values other than whole numbers from 0 to 255."""
 
 
 class FrameShapeError(FrameError, ValueError):
-    """Not the shape of a frame, or not the shape of the first one."""
+    """An array does not have the shape of a frame, or not that of the first frame."""
 
 
 class WriterClosedError(GymreelError, RuntimeError):
-    """A frame was written after ``close()`` or ``finish()``."""
+    """A frame was written after ``close()`` or ``finish()``, or in a forked process."""
 
 
 class WriterCopyError(GymreelError, TypeError):
-    """A ``VideoWriter`` was to be copied or pickled: one file has one writer."""
+    """A ``VideoWriter`` cannot be copied or pickled, because a file has one writer."""
 
 
 class NotRecordingError(GymreelError, RuntimeError, AssertionError):
-    """A frame, or the end of a recording, while nothing is being recorded.
+    """A method was called that needs a recording in progress.
 
-    Also an ``AssertionError``, because that is what Gymnasium's ``RecordVideo`` raises.
+    It is also an ``AssertionError``, which Gymnasium's ``RecordVideo`` raises.
     """
 
 
 class RecordedFramesError(GymreelError, TypeError, AttributeError):
-    """``recorded_frames`` was read or replaced, and its frames are in the video file already."""
+    """``recorded_frames`` was read or replaced, but its frames are in the video file already."""
 
 
 class CallbackError(GymreelError, RuntimeError):
-    """A function of the user's raised: ``keep``, ``on_saved``, a tracker. The cause is its own."""
+    """A function of the user's failed: ``keep``, ``on_saved`` or a tracker.
+
+    Its own exception is the ``__cause__``.
+    """
 
 
 class FFmpegError(GymreelError):
-    """FFmpeg, the operating system or the disk refused.
+    """FFmpeg or the operating system reported a failure.
 
     Args:
-        errno: The POSIX error number where there is one, else FFmpeg's own negative code, else 0.
-        operation: What was being done.
+        errno: POSIX error number, or FFmpeg's negative code, or 0 if there is neither.
+        operation: What failed, such as ``"write the video"``.
         strerror: Why it failed.
-        filename: The file concerned, empty where there is none.
-        log: What FFmpeg logged meanwhile; its reasons often stand only there.
+        filename: The file concerned, or ``""``.
+        log: What FFmpeg logged meanwhile. Often only the log contains the reason.
     """
 
     errno: Any
@@ -163,7 +167,7 @@ class FFmpegError(GymreelError):
         self.log = log
 
     def __str__(self) -> str:
-        """Return one sentence, followed by FFmpeg's log where there is one."""
+        """Return one sentence, followed by FFmpeg's log if there is one."""
         text = f"could not {self.operation}: {self.strerror}"
         if self.filename:
             text += f" ({self.filename})"
@@ -172,13 +176,13 @@ class FFmpegError(GymreelError):
         return text
 
     def __reduce__(self) -> tuple[type[FFmpegError], tuple[int, str, str, str, str]]:
-        """Rebuild from the five arguments, also in the branch that is an OSError."""
+        """Pickle with all five arguments; ``OSError`` would drop some of them."""
         return type(self), (self.errno, self.operation, self.strerror, self.filename, self.log)
 
 
 class OutputError(FFmpegError, OSError):
-    """The file could not be opened, written, completed, synced or renamed."""
+    """A file could not be opened, read, written, completed or renamed."""
 
 
 class EncodeError(FFmpegError, RuntimeError):
-    """The encoder could not be opened with these settings and this size, or failed on the way."""
+    """The encoder could not be opened with these settings and this frame size, or it failed."""

@@ -2,14 +2,8 @@
 
 from __future__ import annotations
 
-import atexit
-import importlib
 import inspect
 import os
-import shlex
-import sys
-import weakref
-from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -20,14 +14,10 @@ from typing import Any, Literal, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
-from gymreel import (
-    _core,
-    _runs,  # noqa: F401  # Imported first, so that what it does at exit comes last.
-)
 from gymreel._html import video_html
+from gymreel._open_writers import add_abandoned, add_writer, say
 from gymreel._tiles import TileWriter, list_tiles
 from gymreel._validation import check_mapping, check_path, check_timeout, show
-from gymreel._warnings import warn
 from gymreel._writer_config import (
     DEFAULT_MAX_PENDING_BYTES,
     WriterConfig,
@@ -37,7 +27,6 @@ from gymreel.errors import (
     ConfigError,
     ConfigTypeError,
     GymreelError,
-    GymreelWarning,
     WriterCopyError,
 )
 
@@ -192,7 +181,6 @@ class VideoWriter:
 
     def _open(self, path: Path, config: WriterConfig, metadata: Mapping[str, str] | None) -> None:
         prepare_target(path)
-        _complete_at_exit_of_child()
         self.path = path
         """The file that appears when the recording is complete."""
         self._config = config
@@ -200,8 +188,7 @@ class VideoWriter:
         self._stream = config.open_stream(path, metadata)
         self.write_from = self._stream.write_function()
         self._tiles = TileWriter(self._stream, config.conversion)
-        _report_abandoned()
-        _live.add(self)
+        add_writer(self)
 
     def write(self, frame: NDArray[np.uint8]) -> None:
         """Queue one frame and return before it is encoded.
@@ -369,7 +356,7 @@ class VideoWriter:
         except GymreelError as error:
             if exc_value is None:
                 raise
-            _say(f"{error}")
+            say(f"{error}")
 
     def __del__(self) -> None:
         """Complete the file in the background."""
@@ -378,7 +365,7 @@ class VideoWriter:
             return  # The constructor raised.
         stream.finish()
         if stream.belongs_here():
-            _abandoned.append((stream, self.path))
+            add_abandoned(stream, self.path)
 
     def __reduce_ex__(self, protocol: object) -> NoReturn:
         """Refuse to be copied or pickled: a copy would complete the file when it is dropped."""
@@ -440,112 +427,3 @@ def encode(frames: Iterable[NDArray[np.uint8]], *, suffix: str = ".mp4", **setti
     if not encoded:
         raise ConfigError("frames is empty: a video needs at least one frame")
     return encoded
-
-
-_live: weakref.WeakSet[VideoWriter] = weakref.WeakSet()
-_abandoned: deque[tuple[_core.Stream, Path]] = deque()
-"""Streams whose writers are gone, and whose failures nobody could be told yet; their files."""
-
-
-_MAX_FOLDERS = 3  # In one message.
-
-
-def _say(message: str) -> None:
-    """Warn where an exception could not be raised, or would hide another."""
-    try:
-        warn(message)
-    except GymreelWarning:  # Warnings are errors here.
-        print(f"gymreel: {message}", file=sys.stderr)
-
-
-def _report_abandoned() -> None:
-    """Warn about abandoned recordings that failed; forget those that are done."""
-    for _ in range(len(_abandoned)):
-        try:
-            stream, path = _abandoned.popleft()
-        except IndexError:  # Another thread was faster.
-            return
-        if stream.result() is None:
-            _abandoned.append((stream, path))
-            continue
-        try:
-            stream.raise_untold_failure()
-        except GymreelError as error:
-            _say(f"a recording failed: {error}")
-
-
-def _finish_at_exit() -> None:
-    """Complete what is still open, and say what failed without having been said.
-
-    The first interrupt is answered with what is left, the second one leaves it as it is. Without
-    this, an interrupt would lose the end of every recording.
-    """
-    try:
-        try:
-            _finish_all()
-        except (KeyboardInterrupt, SystemExit):  # The latter from a handler of SIGTERM, say.
-            _say_what_is_left()
-            _finish_all()
-    except (KeyboardInterrupt, SystemExit):
-        _core.abandon_all()
-
-
-def _finish_all() -> None:
-    _core.finish_all()
-    for writer in list(_live):
-        try:
-            writer.poll()
-        except GymreelError as error:
-            _say(f"a recording failed: {error}")
-    _report_abandoned()
-
-
-def _say_what_is_left() -> None:
-    """Print one line: how many recordings are not complete, where, and what to do about them."""
-    streams = [(writer._stream, writer.path) for writer in list(_live)] + list(_abandoned)
-    paths = [path for stream, path in streams if stream.result() is None]
-    if not paths:
-        return
-    recordings = "a recording" if len(paths) == 1 else f"{len(paths)} recordings"
-    folders = list(dict.fromkeys(shlex.quote(str(path.parent)) for path in paths))
-    where = ", ".join(folders[:_MAX_FOLDERS])
-    if len(folders) > _MAX_FOLDERS:
-        where += f" and {len(folders) - _MAX_FOLDERS} more folders"
-    print(
-        f"gymreel: still completing {recordings} in {where}; Ctrl-C again leaves partial files "
-        "there, which 'python -m gymreel recover FOLDER' completes",
-        file=sys.stderr,
-        flush=True,
-    )
-
-
-def _forget_after_fork() -> None:
-    """In a forked child: the parent's recordings are the parent's alone."""
-    global _needs_finalizer  # noqa: PLW0603
-    _core.start_over_after_fork()
-    _live.clear()
-    _abandoned.clear()
-    _needs_finalizer = True
-
-
-_needs_finalizer = True
-
-
-def _complete_at_exit_of_child() -> None:
-    """Make up for atexit, which a child of multiprocessing that is not spawned leaves without."""
-    global _needs_finalizer  # noqa: PLW0603
-    if not _needs_finalizer:
-        return
-    process = sys.modules.get("multiprocessing.process")
-    if process is None or process.parent_process() is None:
-        return
-    _needs_finalizer = False
-    importlib.import_module("multiprocessing.util").Finalize(None, _finish_at_exit, exitpriority=0)
-
-
-atexit.register(_finish_at_exit)
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(
-        before=_core.wait_before_fork,
-        after_in_child=_forget_after_fork,
-    )

@@ -23,8 +23,8 @@ import pytest
 from gymnasium.vector import AsyncVectorEnv, SyncVectorEnv
 
 import gymreel.wrappers.vector
-from gymreel import GymreelWarning, _runs, read_episodes
-from gymreel._runs import MARKER_NAME
+from gymreel import GymreelWarning, _run_marker, _runs, read_episodes
+from gymreel._runs import MARKER_NAME, RunMember
 from gymreel.triggers import always
 from gymreel.wrappers import RecordVideo
 from support.environments import NumberedEnv, run_episodes
@@ -343,6 +343,28 @@ class TestWhoseNameItIs:
         env.close()
         assert "rl-video-episode-0-2.mp4" in videos_in(tmp_path)
 
+    def test_a_free_name_is_not_searched_for_from_the_beginning(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        tried: list[str] = []
+        take = _runs._Run._take
+
+        def take_and_note(run: Any, path: Path, *, is_own: bool) -> bool:
+            tried.append(path.name)
+            return take(run, path, is_own=is_own)
+
+        monkeypatch.setattr(_runs._Run, "_take", take_and_note)
+        member = RunMember()
+        claims = [member.claim(tmp_path / "video.mp4") for _ in range(50)]
+        names = [claim.path.name for claim in claims]
+        assert names == ["video.mp4", *(f"video-{number}.mp4" for number in range(2, 51))]
+        assert tried == [names[0], *(each for name in names[1:] for each in (names[0], name))]
+        own = member.claim(tmp_path / "video.mp4", instead_of=tmp_path / "video-7.mp4")
+        assert own.path.name == "video-7.mp4"
+        claims[0].release()
+        assert member.claim(tmp_path / "video.mp4").path.name == "video.mp4"
+        member.leave()
+
     def test_a_folder_of_a_prefix_is_made_for_a_recording_only(self, tmp_path: Path) -> None:
         env = RecordVideo(NumberedEnv(3), tmp_path, lambda _: False, name_prefix="ALE/Pong")
         run_episodes(env)
@@ -483,7 +505,7 @@ class TestRuns:
         def refuse(*_: Any, **__: Any) -> bool:
             raise OSError(reason, "no locks")
 
-        monkeypatch.setattr(_runs, "try_lock", refuse)
+        monkeypatch.setattr(_run_marker, "try_lock", refuse)
         (tmp_path / FIRST).write_bytes(b"of an earlier run")
         os.utime(tmp_path / FIRST, (1, 1))
         with pytest.warns(GymreelWarning, match="Overwriting existing videos"):

@@ -151,7 +151,7 @@ def test_a_wrong_import_is_found(module: str, source: str, found: str) -> None:
 
 @pytest.mark.parametrize(
     "source",
-    ["import os, numpy as np", "from gymreel.errors import ConfigError", "import gymreel._core"],
+    ["import os, numpy as np", "from gymreel.errors import ConfigError", "import gymreel._tiles"],
 )
 def test_an_allowed_import_is_not_found(source: str) -> None:
     assert _violations("writer", source, _table()) == set()

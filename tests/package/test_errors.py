@@ -157,7 +157,6 @@ RAISED_OUTSIDE_THE_TREE = {
     ("_cli/doctor.py", "ArgumentTypeError"),
     # Inside the doctor, for its report.
     ("_cli/trials.py", "RuntimeError"),
-    ("_cli/trials.py", "_HungError"),
     # The cause of a CallbackError, as whatever a tracker raises.
     ("trackers/_monitor_gym.py", "RuntimeError"),
     ("trackers/_tensorboard.py", "ValueError"),

@@ -8,12 +8,12 @@ import time
 import weakref
 from typing import Any
 
+from gymreel._exit import AtExitOfChild
 from gymreel._extras import import_package
 from gymreel._validation import check_path, show
 from gymreel._warnings import warn
 from gymreel.episodes import Episode
 from gymreel.errors import ConfigError, OutputError
-from gymreel.trackers._processes import call_at_exit
 from gymreel.trackers._tracker import Tracker, check_interrupted, check_prefix, scalars_of
 
 __all__ = ["TensorBoard"]
@@ -150,7 +150,7 @@ class _EventFile:
             self._writer = writers.EventFileWriter(self._folder, _MAX_WAITING, _FLUSH_SECONDS)
             self._pid = os.getpid()
             self._finalizer = weakref.finalize(self, _close, self._writer, self._pid)
-            call_at_exit(self._finalizer)
+            AtExitOfChild(self._finalizer).register()
         event = _load("tensorboard.compat.proto.event_pb2").Event
         self._writer.add_event(event(wall_time=time.time(), step=step, summary=summary))
 
