@@ -1,4 +1,4 @@
-"""The settings of a writer, checked before the first frame."""
+"""The settings of a writer: their types and defaults, and their checks before the first frame."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal, TypedDict
 
 import numpy as np
 
@@ -36,31 +36,64 @@ from gymreel.encoders import (
 from gymreel.engine import CHECK_BORROWED
 from gymreel.errors import ConfigError, GymreelError, OutputError
 
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
 __all__ = [
     "DEFAULT_MAX_PENDING_BYTES",
     "GIF_FPS",
     "MAX_NAME_BYTES",
+    "WRITER_DEFAULTS",
     "WriterConfig",
+    "WriterOptions",
     "check_path",
     "prepare_target",
 ]
 
 DEFAULT_MAX_PENDING_BYTES = 256 * 2**20
-"""Frames that wait for the encoder take at most this much memory: 43 frames of 1920 x 1080."""
+"""Default limit for the memory of waiting frames: 43 frames of 1920 x 1080."""
+
+MAX_NAME_BYTES = 240
+"""Longest file name: 255 bytes, less what the name of the hidden file adds."""
+
+GIF_FPS = (Fraction(100, 65535), Fraction(50))
+"""Frame rates of GIF. The longest delay is 65535 / 100 s; viewers slow down more than 50 fps."""
 
 _FPS = (Fraction(1, 1000), Fraction(1000))  # Matroska counts in milliseconds.
-MAX_NAME_BYTES = 240
-"""The longest name of a file: 255 less what the hidden file's name adds."""
 
-# GIF's longest delay is 65535 / 100 s, and viewers slow down anything faster than 50 to a tenth.
-GIF_FPS = (Fraction(100, 65535), Fraction(50))
+
+class WriterOptions(TypedDict, total=False):
+    """The keyword arguments that make up the settings. ``VideoWriter`` documents them."""
+
+    fps: float | Fraction
+    codec: str
+    preset: str | None
+    crf: float | None
+    pixel_format: str
+    options: Mapping[str, str] | None
+    copy: bool | Literal["auto"]
+    max_pending_bytes: int
+    on_full: Literal["block", "drop"]
+
+
+WRITER_DEFAULTS: WriterOptions = {
+    "fps": 30,
+    "codec": "auto",
+    "preset": None,
+    "crf": None,
+    "pixel_format": "yuv420p",
+    "options": None,
+    "copy": "auto",
+    "max_pending_bytes": DEFAULT_MAX_PENDING_BYTES,
+    "on_full": "block",
+}
 
 
 @dataclass(frozen=True)
 class WriterConfig:
-    """The settings of a writer, checked: everything that can be known before the first frame.
+    """The checked settings of a writer.
 
-    Made once and used for many files by the wrappers; ``VideoWriter`` makes its own.
+    A recorder makes one ``WriterConfig`` for all its files. ``VideoWriter`` makes its own.
     """
 
     container: Container
@@ -79,64 +112,48 @@ class WriterConfig:
         suffix: str,
         *,
         argument: str | None = None,
-        fps: float | Fraction = 30,
-        codec: str = "auto",
-        preset: str | None = None,
-        crf: float | None = None,
-        pixel_format: str = "yuv420p",
-        options: Mapping[str, str] | None = None,
-        copy: bool | Literal["auto"] = "auto",
-        max_pending_bytes: int = DEFAULT_MAX_PENDING_BYTES,
-        on_full: Literal["block", "drop"] = "block",
+        **options: Unpack[WriterOptions],
     ) -> WriterConfig:
-        """Check the arguments of ``VideoWriter``; ``suffix`` is the end of its path.
+        """Check the arguments of ``VideoWriter``.
 
-        ``argument`` is what the caller knows ``suffix`` by, as ``name=value``.
+        Args:
+            suffix: End of the path, which selects the container.
+            argument: What messages call the suffix, as ``name=value``; None for ``suffix=…``.
+            **options: The options that differ from the defaults.
 
         Raises:
-            ConfigError: An argument cannot work.
-            CodecNotFoundError: This FFmpeg has no such encoder.
+            ConfigError: An argument is invalid.
+            CodecNotFoundError: The FFmpeg in use has no such encoder.
         """
+        given: WriterOptions = {**WRITER_DEFAULTS, **options}
         if argument is None:
             argument = f"suffix={show(check_text('suffix', suffix))}"
         container = find_container(suffix, argument)
-        encoder = choose_encoder(codec, container)
-        chosen_format = choose_pixel_format(pixel_format, encoder)
+        encoder = choose_encoder(given["codec"], container)
+        pixel_format = choose_pixel_format(given["pixel_format"], encoder)
+        copy = given["copy"]
         if not isinstance(copy, (bool, np.bool_)):
             check_choice("copy", copy, ["auto"], also=", True or False")
-        check_choice("on_full", on_full, ["block", "drop"])
-        max_bytes = check_whole_number(
-            "max_pending_bytes", max_pending_bytes, at_least=1, at_most=sys.maxsize
+        check_choice("on_full", given["on_full"], ["block", "drop"])
+        max_pending_bytes = check_whole_number(
+            "max_pending_bytes", given["max_pending_bytes"], at_least=1, at_most=sys.maxsize
         )
-        rate = _check_fps(fps, container)
-        pairs = encoder_options(encoder.name, preset, crf, options)
-        if argument := _to_be_tried(encoder, preset, crf, options):
-            usual = encoder_options(encoder.name, None, None, None)
-            ratio = (rate.numerator, rate.denominator)
-            _encoder_trial.check_settings(
-                argument,
-                encoder.name,
-                chosen_format,
-                ratio,
-                pairs,
-                usual,
-                check_mapping("options", options),
-            )
+        fps = _check_fps(given["fps"], container)
         return cls(
             container=container,
             encoder=encoder,
-            fps=rate,
-            pixel_format=chosen_format,
-            options=tuple(pairs),
+            fps=fps,
+            pixel_format=pixel_format,
+            options=tuple(_check_encoder_options(encoder, pixel_format, fps, given)),
             copy=None if isinstance(copy, str) else bool(copy),
-            max_pending_bytes=max_bytes,
-            block=on_full == "block",
+            max_pending_bytes=max_pending_bytes,
+            block=given["on_full"] == "block",
         )
 
     def open_stream(self, path: Path | None, metadata: Mapping[str, str] | None) -> _core.Stream:
-        """Open a stream to ``path``, or to memory."""
+        """Open a stream that writes to ``path``, or to memory if it is None."""
         return _core.Stream(
-            # As text: an interrupt (Ctrl-C) on the way from a Path to text would be lost in there.
+            # As text, because Ctrl-C during the conversion of a Path would be lost in C++.
             path=None if path is None else os.fspath(path),
             muxer=self.container.muxer,
             encoder=self.encoder.name,
@@ -152,26 +169,41 @@ class WriterConfig:
         )
 
 
-def _to_be_tried(
-    encoder: CodecInfo,
-    preset: str | None,
-    crf: float | None,
-    options: Mapping[str, str] | None,
-) -> str | None:
-    """Return what only the encoder itself can judge, as ``name=value``; None where all is known."""
+def _check_encoder_options(
+    encoder: CodecInfo, pixel_format: str, fps: Fraction, given: WriterOptions
+) -> list[tuple[str, str]]:
+    """Return all options to open the encoder with.
+
+    Raises:
+        ConfigError: The encoder does not take an option.
+    """
+    preset, crf, options = given["preset"], given["crf"], given["options"]
+    pairs = encoder_options(encoder.name, preset, crf, options)
+    # What gymreel does not know can only be judged by the encoder itself.
+    unknown = None
     if options:
-        return f"options={show(options)}"
-    if encoder.name in ENCODERS:
-        return None
-    if preset is not None:
-        return f"preset={show(preset)}"
-    return f"crf={show(crf)}" if crf is not None else None
+        unknown = f"options={show(options)}"
+    elif encoder.name not in ENCODERS and preset is not None:
+        unknown = f"preset={show(preset)}"
+    elif encoder.name not in ENCODERS and crf is not None:
+        unknown = f"crf={show(crf)}"
+    if unknown is not None:
+        _encoder_trial.check_settings(
+            unknown,
+            encoder.name,
+            pixel_format,
+            (fps.numerator, fps.denominator),
+            pairs,
+            encoder_options(encoder.name, None, None, None),
+            check_mapping("options", options),
+        )
+    return pairs
 
 
 def _check_fps(fps: float | Fraction, container: Container) -> Fraction:
     low, high = GIF_FPS if container.muxer == "gif" else _FPS
     number = check_number("fps", fps, is_finite=True)
-    fraction = Fraction(number).limit_denominator(10010)  # Holds both 2997/100 and 30000/1001.
+    fraction = Fraction(number).limit_denominator(10010)  # Allows 2997/100 and 30000/1001.
     if not low <= fraction <= high:
         raise ConfigError(
             f"fps={show(fps)} must be from {float(low):g} to {float(high):g} in {container.muxer}"
@@ -180,10 +212,10 @@ def _check_fps(fps: float | Fraction, container: Container) -> Fraction:
 
 
 def prepare_target(path: Path) -> None:
-    """Make the folder of ``path``.
+    """Create the folder of ``path``.
 
     Raises:
-        OutputError: It cannot be made, or ``path`` is a folder.
+        OutputError: It cannot be created or written to, or ``path`` is a folder.
     """
     try:
         if path.is_dir():

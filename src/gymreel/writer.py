@@ -1,28 +1,27 @@
-"""VideoWriter: the life of one video file, from the first frame to the complete file."""
+"""``VideoWriter`` writes one video file; ``encode`` does the same in memory."""
 
 from __future__ import annotations
 
-import inspect
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, NoReturn
+from typing import TYPE_CHECKING, Literal, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gymreel._html import video_html
 from gymreel._open_writers import add_abandoned, add_writer, say
 from gymreel._tiles import TileWriter, list_tiles
 from gymreel._validation import check_mapping, check_path, check_timeout, show
 from gymreel._writer_config import (
     DEFAULT_MAX_PENDING_BYTES,
     WriterConfig,
+    WriterOptions,
     prepare_target,
 )
+from gymreel._writer_results import Recording, WriterStats
 from gymreel.errors import (
     ConfigError,
     ConfigTypeError,
@@ -30,113 +29,67 @@ from gymreel.errors import (
     WriterCopyError,
 )
 
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
 __all__ = ["Recording", "VideoWriter", "WriterStats", "encode"]
-
-
-@dataclass(frozen=True)
-class Recording:
-    """A complete video file.
-
-    Attributes:
-        path: The file; where the recording failed, the partial file that holds what there is.
-        num_frames: Frames in it (at most, where writing failed). With 0 frames there is no file.
-        duration_seconds: ``num_frames`` divided by the frame rate.
-        num_bytes: Size of the file.
-        size: ``(width, height)`` of the frames that were written, in pixels.
-        codec: The format, such as ``"h264"``.
-        encoder: FFmpeg's encoder that produced it, such as ``"libx264"``.
-        is_superseded: Whether the file at ``path`` was, when this was made, that of a recording of
-            the same name in this process that began later. The frames of this one are gone then;
-            leave the file alone.
-    """
-
-    path: Path
-    num_frames: int
-    duration_seconds: float
-    num_bytes: int
-    size: tuple[int, int]
-    codec: str
-    encoder: str
-    is_superseded: bool = False
-
-    def _repr_html_(self) -> str:
-        """Show the video in a notebook."""
-        return video_html(self.path, codec=self.codec)
-
-
-@dataclass(frozen=True)
-class WriterStats:
-    """Counts of one writer at one moment.
-
-    Attributes:
-        num_written: Frames taken by ``write()``.
-        num_encoded: Frames that went through the encoder.
-        num_dropped: Frames refused because the queue was full (``on_full="drop"`` only).
-        num_borrowed: Frames taken without a copy.
-        num_copied: Frames copied once, because somebody else could reach their memory.
-        num_pending: Frames that wait for the encoder.
-        pending_bytes: The memory of those.
-        num_bytes: Bytes written to the file so far.
-    """
-
-    num_written: int
-    num_encoded: int
-    num_dropped: int
-    num_borrowed: int
-    num_copied: int
-    num_pending: int
-    pending_bytes: int
-    num_bytes: int
 
 
 class VideoWriter:
     """Writes frames to a video file, encoding on background threads.
 
-    ``write()`` queues a frame and returns; ``close()`` waits until the file is complete. While
-    recording, the frames so far are in a hidden file ``.NAME.partial`` beside the target, which can
-    be read at any moment; the target appears, complete, when everything was encoded. A writer that
-    is dropped, or still open when the interpreter ends, completes its file too.
+    ``write()`` queues a frame and returns. ``close()`` waits until the file is complete. While it
+    records, the frames so far are in a hidden file ``.NAME.partial`` beside the target, which can
+    be read at any time. The target itself appears once everything is encoded. A writer that is
+    dropped, or still open when the interpreter exits, completes its file as well.
 
-    The pixels are converted with the matrix of ITU-R BT.709 to limited range and tagged so. Odd
-    widths and heights are padded by repeating the last column or row where the pixel format needs
-    even ones; the metadata entry ``frame_size`` then holds the true size.
+    Pixels are converted with the matrix of ITU-R BT.709 to limited range, and the file is tagged
+    accordingly. Where the pixel format needs even sizes, an odd width or height is padded by
+    repeating the last column or row; the true size is then in the metadata entry ``frame_size``.
+
+    >>> import numpy as np
+    >>> with VideoWriter("video.mp4", fps=30) as writer:
+    ...     for shade in range(60):
+    ...         writer.write(np.full((64, 64, 3), shade, np.uint8))
+    >>> writer.close().num_frames
+    60
 
     Args:
-        path: The file to write. Its suffix names the container: .mp4, .m4v, .mov, .mkv, .webm or
-            .gif. Folders are made, an existing file is replaced when the new one is complete.
-            Always a file name, never a URL.
-        fps: Frames per second, up to 1000 (50 for GIF). Floats are taken as the nearest fraction
-            with a small denominator, so 29.97 is 2997/100; pass ``Fraction(30000, 1001)`` for NTSC.
-        codec: ``"auto"`` for the best that FFmpeg has for the container (libx264 for mp4), a format
-            such as ``"h264"``, ``"hevc"``, ``"vp9"``, ``"av1"``, or the name of an FFmpeg encoder;
-            see ``gymreel.codecs()``.
-        preset: Speed against size, in the encoder's own terms; ``"veryfast"`` for libx264 by
-            default.
-        crf: Quality, lower is better; 23 for libx264 by default.
-        pixel_format: FFmpeg's name. ``"yuv420p"`` plays everywhere; ``"yuv444p"`` keeps full colour
-            resolution but does not play in every browser.
+        path: File to write. Its suffix selects the container: .mp4, .m4v, .mov, .mkv, .webm or
+            .gif. Missing folders are created. An existing file is replaced once the new one is
+            complete. This is always a file name, never a URL.
+        fps: Frames per second, up to 1000, or 50 for GIF. A float is taken as the nearest fraction
+            with a small denominator: 29.97 is 2997/100. Pass ``Fraction(30000, 1001)`` for NTSC.
+        codec: ``"auto"`` for the best encoder that FFmpeg has for the container (libx264 for mp4),
+            a format such as ``"h264"``, ``"hevc"``, ``"vp9"`` or ``"av1"``, or the name of an
+            encoder of FFmpeg; see ``gymreel.codecs()``.
+        preset: Trade-off between speed and size, in the encoder's own terms. The default for
+            libx264 is ``"veryfast"``.
+        crf: Quality, where lower is better. The default for libx264 is 23.
+        pixel_format: Pixel format, by FFmpeg's name. ``"yuv420p"`` plays everywhere. ``"yuv444p"``
+            keeps the full resolution of colours but does not play in every browser.
         options: Further options of the encoder, as ``ffmpeg -h encoder=NAME`` lists them.
-        metadata: Entries for the file's metadata, such as ``{"title": "…"}``.
-        copy: ``"auto"`` borrows a frame's memory when nothing else can reach it and copies it once
-            when something can; ``True`` always copies; ``False`` never does, and the caller
-            promises not to touch frames any more.
-        max_pending_bytes: Memory for frames that wait for the encoder.
-        on_full: What ``write()`` does when that is used up: ``"block"`` waits, so that no frame is
-            lost; ``"drop"`` skips the frame and counts it in ``stats``.
+        metadata: Entries for the file's metadata, such as ``{"title": "Pong"}``.
+        copy: ``"auto"`` borrows the memory of a frame that nothing else can reach, and copies any
+            other frame. ``True`` always copies. ``False`` never copies: the caller promises not to
+            change frames after they were written.
+        max_pending_bytes: Limit for the memory of waiting frames, in bytes.
+        on_full: What ``write()`` does at that limit: ``"block"`` waits, so that no frame is lost;
+            ``"drop"`` drops the frame and counts it in ``stats``.
 
     Raises:
-        ConfigError: An argument cannot work.
-        CodecNotFoundError: This FFmpeg has no such encoder.
-        OutputError: The folder cannot be made, or ``path`` is a folder.
+        ConfigError: An argument is invalid.
+        CodecNotFoundError: The FFmpeg in use has no such encoder.
+        OutputError: The folder cannot be created, or ``path`` is a folder.
     """
 
     write_from: Callable[[list[NDArray[np.uint8]]], bool]
-    """Take the one frame out of a list and queue it; False where it was dropped.
+    """Take one frame out of a list and queue it. Return False if it was dropped.
 
-    As ``write()``, for a caller that holds the frame nowhere else:
-    ``writer.write_from([env.render()])`` lets the pixels be borrowed on every Python version. The
-    list is empty afterwards. This is the native function itself: between the steps of a slow
-    environment the caches go cold, and each Python call more is then a tenth of what a step costs.
+    This is ``write()`` for a caller that has no other reference to the frame:
+    ``writer.write_from([env.render()])`` can borrow the pixels on every Python version. The list is
+    empty afterwards. The attribute is the native function itself, because with cold caches each
+    further Python call takes a tenth of the time of a recorded step.
     """
 
     def __init__(
@@ -174,7 +127,7 @@ class VideoWriter:
     def from_config(
         cls, path: Path, config: WriterConfig, metadata: Mapping[str, str] | None = None
     ) -> VideoWriter:
-        """Open a writer whose settings were checked before; ``path`` must be absolute."""
+        """Open a writer with settings that have been checked. ``path`` must be absolute."""
         writer = cls.__new__(cls)
         writer._open(path, config, metadata)
         return writer
@@ -182,7 +135,7 @@ class VideoWriter:
     def _open(self, path: Path, config: WriterConfig, metadata: Mapping[str, str] | None) -> None:
         prepare_target(path)
         self.path = path
-        """The file that appears when the recording is complete."""
+        """The file that appears once the recording is complete."""
         self._config = config
         self._closed = False
         self._stream = config.open_stream(path, metadata)
@@ -191,88 +144,87 @@ class VideoWriter:
         add_writer(self)
 
     def write(self, frame: NDArray[np.uint8]) -> None:
-        """Queue one frame and return before it is encoded.
+        """Queue one frame, and return before it is encoded.
 
         Args:
             frame: ``(height, width, 3)`` uint8 RGB, ``(height, width, 4)`` RGBA (alpha is dropped),
-                ``(height, width)`` or ``(height, width, 1)`` grey; any strides. The first frame
-                sets the size. Whole numbers from 0 to 255 in an array of another type (bool,
-                integers, floats) are the same pixels: each such frame is converted and copied,
-                which a ``GymreelWarning`` says once. Floats of at most 1 are refused until one
-                of this writer's frames had more than that, unless they are all 0.
+                ``(height, width)`` or ``(height, width, 1)`` grey, with any strides. The first
+                frame sets the size. Arrays of bools, integers or floats with whole numbers from 0
+                to 255 are converted and copied; a ``GymreelWarning`` says so once. Floats that do
+                not exceed 1 are refused unless all are 0, or an earlier frame exceeded 1.
 
         Raises:
-            FrameTypeError: Not a numpy array, or not whole numbers from 0 to 255.
-            FrameShapeError: Not such a shape, or another size than the first frame's.
-            WriterClosedError: ``close()`` or ``finish()`` came before.
+            FrameTypeError: ``frame`` is not a numpy array of whole numbers from 0 to 255.
+            FrameShapeError: ``frame`` has no such shape, or not the size of the first frame.
+            WriterClosedError: ``close()`` or ``finish()`` was called before.
             EncodeError: The encoder failed on an earlier frame.
             OutputError: The file could not be written.
         """
         holder = [frame]
-        del frame  # A local variable here would look like somebody else who can reach the pixels.
+        del frame  # A local variable would count as another reference to the pixels.
         self.write_from(holder)
 
     def write_tiles(
         self, frames: Sequence[NDArray[np.uint8]] | NDArray[np.uint8], *, num_columns: int
     ) -> None:
-        """Queue one frame that shows several as a grid, such as those of parallel environments.
+        """Queue one frame that shows several tiles in a grid, such as parallel environments.
 
-        They are not put together here: each one's pixels go straight to their place in the
-        encoder's frame where its pixel format is yuv420p, yuv444p or nv12. Tile ``k`` is in column
+        The tiles are not assembled first: for yuv420p, yuv444p and nv12, the pixels of each tile
+        are converted directly to their place in the encoder's frame. Tile ``k`` is in column
         ``k % num_columns`` and row ``k // num_columns``, at the top left of its cell. All cells are
-        as large as the largest tile of the first call, rounded up to even numbers; what no tile
-        fills is black, but for the last row and column of an odd size, which are repeated once.
+        as large as the largest tile of the first call, rounded up to even numbers. Where no tile
+        is, the frame is black.
 
-        Memory is borrowed if nothing else can reach any of the tiles; otherwise the whole grid is
-        copied once.
+        The memory is borrowed if nothing else can reach any of the tiles. Otherwise the whole grid
+        is copied once.
 
         Args:
-            frames: Arrays as for ``write()``, each of its own shape, or one array of shape
-                ``(num_tiles, height, width, channels)``. The first call sets their number and
-                sizes.
-            num_columns: Tiles side by side; the same in each call. ``gymreel.grid.arrange()`` finds
-                the number that comes nearest to a wanted shape.
+            frames: Sequence of arrays as for ``write()``, each of its own shape, or one array of
+                shape ``(num_tiles, height, width, channels)``. The first call sets the number and
+                the sizes of the tiles.
+            num_columns: Tiles per row; the same in each call. ``gymreel.grid.arrange()`` computes
+                it for a wanted aspect ratio.
 
         Raises:
             ConfigError: ``num_columns`` is not a whole number from 1, or not that of the first
                 call.
-            FrameTypeError: Not arrays as ``write()`` takes them; the message names the tile.
-            FrameShapeError: Not such shapes, another number or another size of a tile than at
-                first, a grid of another size than the frames before it, or one that is too large.
-            WriterClosedError, EncodeError, OutputError: As ``write()``.
+            FrameTypeError: A tile is not an array as ``write()`` takes it; the message names it.
+            FrameShapeError: A tile has an invalid shape, the number or a size of the tiles differs
+                from the first call, or the grid has another size than earlier frames or is too
+                large.
+            WriterClosedError, EncodeError, OutputError: As for ``write()``.
         """
         holder = list_tiles(frames)
-        del frames  # As in write(): the tiles of a list that is gone too may be borrowed.
+        del frames  # As in write(): if the list is gone as well, the tiles may be borrowed.
         self.write_tiles_from(holder, num_columns)
 
     def write_tiles_from(self, holder: list[NDArray[np.uint8]], num_columns: int) -> bool:
-        """Take the tiles of one frame out of a list and queue it; False where it was dropped.
+        """Take the tiles of one frame out of a list and queue it. Return False if it was dropped.
 
-        As ``write_tiles()``, for a caller that holds the tiles nowhere else: they may be borrowed
-        on every Python version. The list, of one array for each tile or of one for all, is empty
-        afterwards.
+        This is ``write_tiles()`` for a caller that has no other references to the tiles. The list
+        holds one array per tile, or one array for all; it is empty afterwards.
         """
         return self._tiles.write(holder, num_columns)
 
     def add_metadata(self, metadata: Mapping[str, str]) -> None:
-        """Add entries that are known only by now; they are in the file when it is complete.
+        """Add entries to the metadata of the complete file.
 
         Args:
-            metadata: As for the constructor. An entry of a name that is there replaces it.
+            metadata: As for the constructor. An existing entry of the same name is replaced.
 
         Raises:
-            ConfigError: It does not map names to plain text.
-            WriterClosedError: ``close()`` or ``finish()`` came before.
+            ConfigError: ``metadata`` does not map names to plain text.
+            WriterClosedError: ``close()`` or ``finish()`` was called before.
         """
         self._stream.add_metadata(list(check_mapping("metadata", metadata).items()))
 
     def finish(self) -> None:
-        """Take no more frames and return at once; the file completes in the background."""
+        """End the recording and return at once. The file is completed in the background."""
         self._closed = True
         self._stream.finish()
 
     def poll(self) -> Recording | None:
-        """Return the recording if its file is complete, ``None`` if it is not yet. Never waits.
+        """Return the recording, or None if its file is not complete yet. Never wait.
 
         Raises:
             WriterClosedError: This process was forked, and the writer is its parent's.
@@ -284,7 +236,7 @@ class VideoWriter:
         self._stream.raise_untold_failure()
         path, num_frames, num_bytes, width, height, is_superseded = result
         return Recording(
-            # A new one only where it differs: Python 3.13 cannot make one when it is ending.
+            # The same object if possible: Python 3.13 cannot create a Path while it exits.
             path=self.path if path == str(self.path) else Path(path),
             num_frames=num_frames,
             duration_seconds=float(num_frames / self._config.fps),
@@ -296,10 +248,10 @@ class VideoWriter:
         )
 
     def wait_until_complete(self, timeout_seconds: float | None = None) -> bool:
-        """Wait for the file after :meth:`finish`, and return whether it is as complete as it gets.
+        """Wait for the file after :meth:`finish`, and return whether it is complete or has failed.
 
         Args:
-            timeout_seconds: How long at most; None for as long as it takes.
+            timeout_seconds: Longest time to wait, in seconds; None for no limit.
 
         Raises:
             ConfigError: ``timeout_seconds`` is neither None nor a number from 0.
@@ -308,20 +260,20 @@ class VideoWriter:
         return self._stream.wait(check_timeout(timeout_seconds))
 
     def completion(self) -> Callable[[], bool]:
-        """Return a function that says whether the file is complete, or as complete as it gets.
+        """Return a function that returns whether the file is complete or has failed.
 
-        It does not keep the writer from being dropped. In a forked child, whose affair the file is
-        not, the function says that it is complete.
+        The function does not keep the writer alive. In a forked child it returns True, because the
+        file is its parent's.
         """
         stream = self._stream
         return lambda: not stream.belongs_here() or stream.result() is not None
 
     def close(self) -> Recording:
-        """Wait until the file is complete and return what is in it. Idempotent.
+        """Wait until the file is complete, and return the recording. Idempotent.
 
         Raises:
             EncodeError, OutputError: The recording failed, and no call has raised that yet. What
-                was recorded is kept; the message names the file.
+                was recorded so far is kept; the message names the file.
             WriterClosedError: This process was forked, and the writer is its parent's.
         """
         self.finish()
@@ -337,7 +289,7 @@ class VideoWriter:
 
     @property
     def stats(self) -> WriterStats:
-        """Counts up to now."""
+        """Current counts of frames and bytes."""
         return WriterStats(**self._stream.stats())
 
     def __enter__(self) -> VideoWriter:
@@ -350,7 +302,7 @@ class VideoWriter:
         exc_value: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Close. A failure does not hide the exception of the block: then it is a warning."""
+        """Close. If the block raised, a failure to close is a warning, so that it hides nothing."""
         try:
             self.close()
         except GymreelError as error:
@@ -368,48 +320,52 @@ class VideoWriter:
             add_abandoned(stream, self.path)
 
     def __reduce_ex__(self, protocol: object) -> NoReturn:
-        """Refuse to be copied or pickled: a copy would complete the file when it is dropped."""
+        """Refuse to be copied or pickled: a dropped copy would complete the file."""
         raise WriterCopyError(
             f"{self!r} cannot be copied or pickled, as one file has one writer; make another "
             "VideoWriter with another path"
         )
 
     def __repr__(self) -> str:
-        """Show the file and whether it takes frames."""
+        """Return the path, and whether the writer is open."""
         return f"<VideoWriter {str(self.path)!r} {'closed' if self._closed else 'open'}>"
 
 
-_SETTINGS = tuple(
-    name
-    for name, parameter in inspect.signature(VideoWriter).parameters.items()
-    if parameter.kind is parameter.KEYWORD_ONLY
-)
-"""What ``encode`` passes on."""
-
-
-def encode(frames: Iterable[NDArray[np.uint8]], *, suffix: str = ".mp4", **settings: Any) -> bytes:
+def encode(
+    frames: Iterable[NDArray[np.uint8]],
+    *,
+    suffix: str = ".mp4",
+    metadata: Mapping[str, str] | None = None,
+    **options: Unpack[WriterOptions],
+) -> bytes:
     """Encode frames in memory.
 
+    >>> import numpy as np
+    >>> data = encode([np.zeros((64, 64, 3), np.uint8)] * 10, suffix=".gif", fps=10)
+    >>> data[:4]
+    b'GIF8'
+
     Args:
-        frames: The frames, as for ``VideoWriter.write``. At least one.
-        suffix: The container, as a file suffix.
-        **settings: Arguments of ``VideoWriter``.
+        frames: The frames, as for ``VideoWriter.write``; at least one.
+        suffix: File suffix that selects the container.
+        metadata: Entries for the metadata, as for ``VideoWriter``.
+        **options: Any other argument of ``VideoWriter`` except ``path``.
 
     Returns:
         The bytes of the file.
 
     Raises:
-        ConfigError, CodecNotFoundError, FrameError, EncodeError: As ``VideoWriter``;
-        ``ConfigError`` too for no frames.
+        ConfigError: An argument is invalid, or there are no frames.
+        CodecNotFoundError, FrameError, EncodeError: As for ``VideoWriter``.
     """
-    for name, value in settings.items():
-        if name not in _SETTINGS:
+    for name in options:
+        if name not in WriterOptions.__annotations__:
+            known = ", ".join(("frames", "suffix", "metadata", *WriterOptions.__annotations__))
+            value = show(dict(options)[name])
             raise ConfigTypeError(
-                f"{show(name)[1:-1]}={show(value)} is no argument of encode(); it has "
-                f"frames, suffix, {', '.join(_SETTINGS)}"
+                f"{show(name)[1:-1]}={value} is not an argument of encode(); it has {known}"
             )
-    metadata = settings.pop("metadata", None)
-    config = WriterConfig.check(suffix, **settings)
+    config = WriterConfig.check(suffix, **options)
     try:
         each_frame = iter(frames)
     except TypeError:

@@ -489,7 +489,7 @@ def test_every_public_method_and_argument_is_in_the_table(title: str, owner: typ
 
 
 def test_an_argument_that_encode_has_not_is_named() -> None:
-    with pytest.raises(gymreel.ConfigTypeError, match="argument='x' is no argument of encode"):
-        gymreel.encode([numbered(0)], argument="x")
-    with pytest.raises(gymreel.ConfigTypeError, match=r"cfr=20 is no argument of encode.*crf"):
-        gymreel.encode([numbered(0)], cfr=20)
+    with pytest.raises(gymreel.ConfigTypeError, match="argument='x' is not an argument of encode"):
+        gymreel.encode([numbered(0)], argument="x")  # type: ignore[call-arg]
+    with pytest.raises(gymreel.ConfigTypeError, match=r"cfr=20 is not an argument of encode.*crf"):
+        gymreel.encode([numbered(0)], cfr=20)  # type: ignore[call-arg]

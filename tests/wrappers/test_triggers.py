@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import doctest
 import pickle
 from collections.abc import Callable
 from typing import Any
@@ -11,7 +10,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-import gymreel.triggers
 from gymreel.errors import ConfigError
 from gymreel.triggers import Trigger, always, at, capped_cubic, every, first, never
 
@@ -140,9 +138,3 @@ def test_triggers_do_not_combine_with_what_is_no_function() -> None:
 def test_capped_cubic_picks_cubes_and_then_every_thousandth() -> None:
     cubes = [0, 1, 8, 27, 64, 125, 216, 343, 512, 729]
     assert picked(capped_cubic, 5500) == [*cubes, 1000, 2000, 3000, 4000, 5000]
-
-
-def test_examples_in_the_documentation_run() -> None:
-    results = doctest.testmod(gymreel.triggers)
-    assert results.attempted > 0
-    assert results.failed == 0

@@ -71,7 +71,7 @@ def test_bad_settings_are_named_before_any_frame_is_taken(
 
 def test_an_unknown_setting_is_a_type_error() -> None:
     with pytest.raises(TypeError, match="banana"):
-        encode([numbered(1)], banana=1)
+        encode([numbered(1)], banana=1)  # type: ignore[call-arg]
 
 
 def test_no_frames_is_a_config_error() -> None:
