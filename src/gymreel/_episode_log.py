@@ -1,9 +1,8 @@
-"""The writing side of ``episodes.jsonl``, the log of episodes beside their videos."""
+"""Writes ``episodes.jsonl``, the log of episodes beside their videos."""
 
 from __future__ import annotations
 
 import errno
-import functools
 import json
 import math
 import os
@@ -26,13 +25,13 @@ _VARIABLE = "GYMREEL_EPISODE_LOG"
 _MAX_DEPTH = 4
 _MAX_ENTRIES = 256
 _MAX_ELEMENTS = 64
-"""Longer arrays and lists of an ``info`` are not logged: observations and the like."""
+"""Longer arrays and lists in an ``info`` are not logged. They are observations, for example."""
 _MAX_STRING = 1024
 _MAX_CHARACTERS = 16 * 1024
 _MAX_INT_BITS = 512
 
 _MAX_ATTEMPTS = 8
-"""Writes in a row that may each take only a part before the disk counts as full."""
+"""Number of consecutive partial writes after which the disk counts as full."""
 
 _FLAGS = (
     os.O_RDWR
@@ -40,7 +39,7 @@ _FLAGS = (
     | os.O_APPEND
     | getattr(os, "O_CLOEXEC", 0)
     | getattr(os, "O_NOFOLLOW", 0)
-    | getattr(os, "O_NONBLOCK", 0)  # Opening a FIFO would wait for its other end.
+    | getattr(os, "O_NONBLOCK", 0)  # Opening a named pipe would wait for its other end.
 )
 
 
@@ -48,9 +47,9 @@ def log_is_wanted(episode_log: bool | None, *, has_listeners: bool) -> bool:
     """Return whether a recorder writes the log.
 
     Args:
-        episode_log: What the user said; None leaves it to the rest.
+        episode_log: The recorder's option of that name. None means that the rest decides.
         has_listeners: Whether the recorder has ``keep``, ``on_saved`` or ``trackers``. A recorder
-            without them leaves exactly the files that Gymnasium's leaves.
+            without any of them writes the same files as Gymnasium's.
     """
     if episode_log is not None:
         return bool(episode_log)
@@ -60,22 +59,22 @@ def log_is_wanted(episode_log: bool | None, *, has_listeners: bool) -> bool:
 class EpisodeLog:
     """Appends lines of JSON to ``episodes.jsonl`` in a folder.
 
-    There are two kinds of lines. One is written when an episode ends and has the attributes of an
-    ``Episode`` under their own names. The other is written when a video is complete, which may be
-    later, and has its ``path``, ``num_frames``, ``num_bytes`` and ``recorder``. For a video that
-    was renamed then, ``recorded_as`` is the path that the lines of its episodes may have.
+    There are two kinds of lines. One is written when an episode ends; it has the attributes of the
+    ``Episode``. The other one is written when a video is complete, which may be later; it has the
+    ``path``, ``num_frames``, ``num_bytes`` and ``recorder`` of the video. If the video was renamed
+    then, ``recorded_as`` is its path before, which the line of its episode has.
 
-    The lines of one call are one write at the end of the file, so several processes may log into
-    one folder. Half a line, left by a process that was killed or by a full disk, is not continued:
-    the next line begins on a line of its own.
+    The lines of one call are written with one system call at the end of the file, so several
+    processes may log into one folder. If a killed process or a full disk has left half a line, the
+    next line starts on a new one.
 
-    The file is never opened through a symbolic link, so that nothing outside the folder is written
-    to, and it must be a regular file.
+    The file must be a regular file and is never opened through a symbolic link, so that nothing
+    outside the folder is written to.
     """
 
     def __init__(self, folder: Path) -> None:
-        """Log into a folder; the file is made with the first line."""
-        # As text: Python 3.13 makes no other path any more when the interpreter ends.
+        """Log into a folder. The file is created with the first line."""
+        # As text, because Python 3.13 cannot create another Path while it exits.
         self._folder = str(folder)
         self._path = str(folder / LOG_NAME)
 
@@ -93,18 +92,21 @@ class EpisodeLog:
 
         Args:
             episode: The episode with the video.
-            recorded_as: What the video was called until it was complete, if it is another path.
+            recorded_as: Path of the video before it was complete, if that was another one.
 
         Raises:
             OutputError: The file cannot be written.
         """
         is_renamed = recorded_as is not None and recorded_as != episode.path
-        before = f'"recorded_as": {self._name(recorded_as)}, ' if is_renamed else ""
-        self._write(
-            f'{{"path": {self._name(episode.path)}, "num_frames": {episode.num_frames}, '
-            f'"num_bytes": {episode.num_bytes}, "recorder": {_text(episode.recorder)}, '
-            f'{before}"time": {time.time():.3f}}}\n'
-        )
+        line = {
+            "path": self._name(episode.path),
+            "num_frames": episode.num_frames,
+            "num_bytes": episode.num_bytes,
+            "recorder": episode.recorder,
+            **({"recorded_as": self._name(recorded_as)} if is_renamed else {}),
+            "time": round(time.time(), 3),
+        }
+        self._write(f"{json.dumps(line)}\n")
 
     def _write(self, lines: str) -> None:
         if not lines:
@@ -125,37 +127,38 @@ class EpisodeLog:
             ) from error
 
     def _episode_line(self, episode: Episode, now: float) -> str:
-        """Return an episode as JSON, put together by hand: many may end in one step.
+        return_ = episode.return_
+        line = {
+            # What the lines of one recorder have in common comes first, up to ``index``: a reader
+            # parses it once.
+            "recorder": episode.recorder,
+            "environment": episode.environment,
+            "name_prefix": episode.name_prefix,
+            "env_index": int(episode.env_index),
+            "terminated": bool(episode.terminated),
+            "truncated": bool(episode.truncated),
+            "interrupted": episode.interrupted,
+            "index": int(episode.index),
+            "seed": None if episode.seed is None else _plain(episode.seed, None),
+            "return_": float(return_) if return_ is not None and math.isfinite(return_) else None,
+            "length": int(episode.length),
+            "step": int(episode.step),
+            "path": self._name(episode.path),
+            "time": round(now, 3),
+            "info": _plain(episode.info, {}) if episode.info else {},
+        }
+        return f"{json.dumps(line)}\n"
 
-        What the lines of one recorder have in common comes first, up to ``index``: a reader then
-        parses it once.
-        """
-        seed = "null" if episode.seed is None else _json(episode.seed, "null")
-        info = _json(episode.info, "{}") if episode.info else "{}"
-        return (
-            f'{{"recorder": {_text(episode.recorder)}, '
-            f'"environment": {_text(episode.environment)}, '
-            f'"name_prefix": {_text(episode.name_prefix)}, "env_index": {episode.env_index}, '
-            f'"terminated": {_flag(episode.terminated)}, '
-            f'"truncated": {_flag(episode.truncated)}, '
-            f'"interrupted": {_flag(episode.interrupted)}, "index": {episode.index}, '
-            f'"seed": {seed}, "return_": {_number(episode.return_)}, "length": {episode.length}, '
-            f'"step": {episode.step}, "path": {self._name(episode.path)}, "time": {now:.3f}, '
-            f'"info": {info}}}\n'
-        )
-
-    def _name(self, path: Path | None) -> str:
-        """Return a path as seen from the folder, as JSON."""
-        if path is None:
-            return "null"
-        return json.dumps(os.path.relpath(path, self._folder).replace(os.sep, "/"))
+    def _name(self, path: Path | None) -> str | None:
+        """Return a path relative to the folder, with ``/`` on every system."""
+        return None if path is None else os.path.relpath(path, self._folder).replace(os.sep, "/")
 
 
 def _check_and_look_at_end(descriptor: int) -> bool:
-    """Return whether a new line begins at the end of the file.
+    """Return whether the end of the file is the start of a line.
 
     Raises:
-        OSError: It is not a regular file.
+        OSError: The file is not a regular file.
     """
     status = os.fstat(descriptor)
     if not stat.S_ISREG(status.st_mode):
@@ -168,19 +171,19 @@ def _check_and_look_at_end(descriptor: int) -> bool:
 def _last_byte(descriptor: int, size: int) -> bytes:
     if hasattr(os, "pread"):
         return os.pread(descriptor, 1, size - 1)
-    os.lseek(descriptor, size - 1, os.SEEK_SET)  # Windows; what is appended goes to the end.
+    os.lseek(descriptor, size - 1, os.SEEK_SET)  # Windows. Appending still goes to the end.
     return os.read(descriptor, 1)
 
 
 def _write_whole_lines(descriptor: int, text: str) -> None:
-    """Write lines; one that was cut off is written again, whole and on a line of its own.
+    """Write lines. A line that was cut off is written again, whole and on a new line.
 
-    Another process may have written in between, so that the rest alone would belong to nothing.
+    The rest of it alone would be useless, because another process may have written in between.
 
     Raises:
-        OSError: Not all of them could be written.
+        OSError: Not all lines could be written.
     """
-    data = text.encode(errors="surrogatepass")
+    data = text.encode("ascii")
     for _ in range(_MAX_ATTEMPTS):
         written = os.write(descriptor, data)
         if written == len(data):
@@ -190,34 +193,19 @@ def _write_whole_lines(descriptor: int, text: str) -> None:
     raise OSError(errno.ENOSPC, "only parts of lines could be written")
 
 
-@functools.lru_cache(maxsize=256)
-def _text(text: str) -> str:
-    """Return text as JSON; it is the same from one episode to the next."""
-    return json.dumps(text)
-
-
-def _flag(value: bool) -> str:
-    return "true" if value else "false"
-
-
-def _number(value: float | None) -> str:
-    """Return a number as JSON, which has none that is not finite."""
-    return repr(float(value)) if value is not None and math.isfinite(value) else "null"
-
-
-def _json(value: Any, otherwise: str) -> str:
-    """Return what JSON can hold of something that an environment or its user gave."""
+def _plain(value: Any, otherwise: Any) -> Any:
+    """Return the part of a value that JSON can hold, or ``otherwise`` if its classes fail."""
     try:
-        return json.dumps(_Plain().of(value, _MAX_DEPTH))
-    except Exception:  # Their classes may raise whatever they like.
+        return _PlainValues().of(value, _MAX_DEPTH)
+    except Exception:  # Classes of users may raise anything.
         return otherwise
 
 
-class _Plain:
-    """Makes plain values of an ``info``, in bounded size and time.
+class _PlainValues:
+    """Makes plain values of an ``info``, in bounded time and size.
 
-    At most 256 entries of mappings, lists and arrays are looked at, four levels deep, and 16,384
-    characters of text are taken. What comes after that is left out.
+    It visits at most 256 entries of mappings, lists and arrays, four levels deep, and takes at most
+    16,384 characters of text. Everything after that is left out.
     """
 
     def __init__(self) -> None:
@@ -225,13 +213,13 @@ class _Plain:
         self._characters = _MAX_CHARACTERS
 
     def of(self, value: Any, depth: int) -> Any:
-        """Return what JSON can hold of a value; None for what it cannot hold."""
+        """Return the part of a value that JSON can hold, or None."""
         if isinstance(value, np.generic):
             value = value.item()
         if value is None or isinstance(value, bool):
             return value
         if isinstance(value, int):
-            return value if value.bit_length() <= _MAX_INT_BITS else None
+            return value if int.bit_length(value) <= _MAX_INT_BITS else None
         if isinstance(value, float):
             return value if math.isfinite(value) else None
         if isinstance(value, str):
@@ -261,6 +249,7 @@ class _Plain:
         return self._entries >= 0 and self._characters > 0
 
     def _text(self, text: str) -> str:
-        text = text[: min(_MAX_STRING, self._characters)]
+        # Not ``text[:n]``, which a subclass may override: the result must be an exact ``str``.
+        text = str.__getitem__(text, slice(min(_MAX_STRING, self._characters)))
         self._characters -= len(text)
         return text

@@ -76,6 +76,32 @@ def test_a_line_that_is_never_taken_whole_ends_in_an_error(
     assert (tmp_path / LOG_NAME).stat().st_size < 100
 
 
+def test_values_of_strange_classes_are_logged_as_what_they_are(tmp_path: Path) -> None:
+    class Text(str):
+        __slots__ = ()
+
+        def __getitem__(self, key: object) -> Any:
+            return [key]
+
+    class Number(int):
+        def bit_length(self) -> int:
+            return 0
+
+        def __repr__(self) -> str:
+            return "one"
+
+    class Failing(dict[str, Any]):
+        def items(self) -> Any:
+            raise RuntimeError
+
+    info = {"text": Text("words"), Text("key"): 1, "one": Number(1), "many": Number(10**10_000)}
+    log = EpisodeLog(tmp_path)
+    log.append([Episode(0, info=info), Episode(1, info=Failing(a=1))])
+    first, second = read_episodes(tmp_path)
+    assert first.info == {"text": "words", "key": 1, "one": 1}
+    assert second.info == {}
+
+
 def test_an_info_without_end_costs_little_time_and_space(tmp_path: Path) -> None:
     class Endless(Mapping[Any, Any]):
         def __getitem__(self, key: Any) -> Any:

@@ -147,7 +147,7 @@ RAISED_OUTSIDE_THE_TREE = {
     ("_file_locks.py", "OSError"),
     ("_regular_files.py", "OSError"),
     ("_episode_log.py", "OSError"),
-    ("episodes.py", "ValueError"),
+    ("_episode_log_reader.py", "ValueError"),
     ("keep.py", "ValueError"),
     # Before the package is there.
     ("__init__.py", "ImportError"),
