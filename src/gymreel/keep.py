@@ -1,15 +1,20 @@
-"""Which videos stay: decided after the episode has ended, when its return is known.
+"""Policies that choose which videos stay, once the return of the episode is known.
 
-``RecordVideo(…, keep=best(3) | last(1))`` records every episode that the trigger names, and keeps
-the three best and the latest. A policy sees the episodes whose videos are there, the new one last,
-and names those that stay; the files of the others are removed. ``|`` keeps what either keeps; with
-``&`` the second chooses from what the first has chosen. Any function of an ``Episode`` serves as
-well: it is asked once about each.
+``RecordVideo(env, "videos", keep=best(3) | last(1))`` records every episode that the trigger
+chooses, and keeps the three best and the latest. A policy is given the episodes whose videos exist,
+the new one last, and returns those that stay; the other files are removed. ``|`` keeps what either
+policy keeps. With ``&``, the second policy chooses from what the first one has chosen. A function
+of an ``Episode`` that returns whether its video stays is a policy as well; it is called once for
+each episode.
 
-``best``, ``worst`` and ``failures`` leave out episodes that were interrupted, unless they are made
-with ``interrupted=True``: an episode that ``close()`` or an early ``reset()`` cut off after two
-steps is not a failure, and its return is not the worst. Where no other policy keeps them, the
-videos of such episodes go. ``last``, ``disk_budget`` and functions see every episode.
+``best``, ``worst`` and ``failures`` ignore interrupted episodes unless they are made with
+``interrupted=True``: an episode that ``close()`` or an early ``reset()`` ended after two steps is
+no failure, and its return is not the worst. The videos of such episodes are removed if no other
+policy keeps them. ``last``, ``disk_budget`` and functions consider every episode.
+
+>>> from gymreel.keep import best, disk_budget, last
+>>> (best(3) | last(1)) & disk_budget(2**30)
+(best(3) | last(1)) & disk_budget(1073741824)
 """
 
 from __future__ import annotations
@@ -17,10 +22,12 @@ from __future__ import annotations
 import abc
 import ast
 import copy
+import dataclasses
 import math
 import sys
 from collections import deque
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from types import FunctionType
 from typing import Any
 
@@ -36,14 +43,13 @@ __all__ = ["KeepPolicy", "best", "disk_budget", "failures", "last", "worst"]
 class KeepPolicy(abc.ABC):
     """Chooses which of the episodes with videos keep them.
 
-    A recorder makes a copy of a policy of this module, so that one policy may be given to several
-    recorders. Policies of other classes are the user's, and are never copied.
+    A recorder copies the policies of this module, so one policy may be given to several recorders.
+    Policies of other classes are never copied.
 
     Attributes:
-        may_revoke: Whether a video that was chosen may be left out later. Recorders then tell
-            ``on_saved`` and trackers of videos only when they are closed. True unless a subclass
-            says otherwise.
-        skips_interrupted: Whether interrupted episodes are left out.
+        may_revoke: Whether a video that was chosen may be left out later. If so, recorders report
+            videos to ``on_saved`` and trackers only when they are closed.
+        skips_interrupted: Whether interrupted episodes are ignored.
     """
 
     may_revoke: bool = True
@@ -54,116 +60,72 @@ class KeepPolicy(abc.ABC):
         return self
 
     def __deepcopy__(self, memo: dict[int, Any]) -> KeepPolicy:
-        """Return the policy itself; those of this module return one without a memory."""
+        """Return the policy itself; policies of this module return a new one without state."""
         return self
 
     @abc.abstractmethod
     def choose(self, episodes: Sequence[Episode]) -> Sequence[Episode]:
-        """Choose what stays.
+        """Return the episodes whose videos stay.
 
         Args:
-            episodes: Those whose videos are there, in the order in which they were complete; the
-                last one is new. What is not chosen now is not among them again.
+            episodes: Episodes whose videos exist, in the order in which they became complete. The
+                last one is new. An episode that is not chosen is not passed again.
         """
 
     def __or__(self, other: KeepPolicy | Callable[[Episode], bool]) -> KeepPolicy:
-        """Keep what either keeps."""
+        """Keep what either policy keeps."""
         return _Union(self, as_policy(other))
 
     def __and__(self, other: KeepPolicy | Callable[[Episode], bool]) -> KeepPolicy:
-        """Keep what the other chooses of what this one has chosen."""
+        """Keep what the other policy chooses from what this one has chosen."""
         return _Intersection(self, as_policy(other))
 
     def __ror__(self, other: Callable[[Episode], bool]) -> KeepPolicy:
-        """Keep what either keeps."""
+        """Keep what either policy keeps."""
         return _Union(as_policy(other), self)
 
     def __rand__(self, other: Callable[[Episode], bool]) -> KeepPolicy:
-        """Keep what this one chooses of what the other has chosen."""
+        """Keep what this policy chooses from what the other one has chosen."""
         return _Intersection(as_policy(other), self)
-
-
-def as_policy(keep: KeepPolicy | Callable[[Episode], bool] | str) -> KeepPolicy:
-    """Return a policy for what users give.
-
-    Text is what the policies of this module print: ``"best(3) | last(1)"``. In ``env.spec`` they
-    are recorded so, which JSON can hold.
-
-    Raises:
-        ConfigError: It is neither a policy nor a function nor such text.
-    """
-    if isinstance(keep, KeepPolicy):
-        return keep
-    if isinstance(keep, str):
-        return _parse(keep)
-    if isinstance(keep, FunctionType) and keep in (makers := _makers()):
-        call = makers[keep]
-        name = call.partition("(")[0]
-        raise ConfigTypeError(f"keep=keep.{name} is not called: write keep.{call}")
-    if not callable(keep) or isinstance(keep, Trigger):
-        raise ConfigTypeError(
-            f"keep={show(keep)} must be a policy of gymreel.keep, such as keep.best(3), or a "
-            "function of an Episode that says whether its video stays"
-        )
-    return _Function(keep)
-
-
-def _makers() -> dict[object, str]:
-    """Return the functions that make policies, each with an example of a call."""
-    return {
-        best: "best(3)",
-        worst: "worst(3)",
-        last: "last(3)",
-        failures: "failures()",
-        disk_budget: "disk_budget(2**30)",
-    }
 
 
 def best(n: int, *, interrupted: bool = False) -> KeepPolicy:
     """Keep the ``n`` episodes with the highest returns; of equal ones the earlier.
 
-    Episodes whose returns are not known come after all others, and a warning says so once.
+    Episodes whose returns are unknown rank below all others; a warning says so once.
 
     Args:
-        n: How many, at least 1.
-        interrupted: Whether to rank episodes that were interrupted too.
+        n: Number of episodes, at least 1.
+        interrupted: Whether to rank interrupted episodes too.
 
     Raises:
-        ConfigError: ``n`` is not a positive number, or ``interrupted`` is no flag.
+        ConfigError: ``n`` is not a whole number of at least 1, or ``interrupted`` is not a bool.
     """
-    return _Highest(
-        "best",
-        check_whole_number("n", n, at_least=1, at_most=sys.maxsize),
-        check_flag("interrupted", interrupted),
-    )
+    return _Highest("best", _check_count("n", n), check_flag("interrupted", interrupted))
 
 
 def worst(n: int, *, interrupted: bool = False) -> KeepPolicy:
     """Keep the ``n`` episodes with the lowest returns; of equal ones the earlier.
 
-    Episodes whose returns are not known come after all others, and a warning says so once.
+    Episodes whose returns are unknown come after all others; a warning says so once.
 
     Args:
-        n: How many, at least 1.
-        interrupted: Whether to rank episodes that were interrupted too.
+        n: Number of episodes, at least 1.
+        interrupted: Whether to rank interrupted episodes too.
 
     Raises:
-        ConfigError: ``n`` is not a positive number, or ``interrupted`` is no flag.
+        ConfigError: ``n`` is not a whole number of at least 1, or ``interrupted`` is not a bool.
     """
-    return _Highest(
-        "worst",
-        check_whole_number("n", n, at_least=1, at_most=sys.maxsize),
-        check_flag("interrupted", interrupted),
-    )
+    return _Highest("worst", _check_count("n", n), check_flag("interrupted", interrupted))
 
 
 def last(n: int) -> KeepPolicy:
     """Keep the ``n`` latest episodes.
 
     Raises:
-        ConfigError: ``n`` is not a positive number.
+        ConfigError: ``n`` is not a whole number of at least 1.
     """
-    return _Last(check_whole_number("n", n, at_least=1, at_most=sys.maxsize))
+    return _Last(_check_count("n", n))
 
 
 def failures(
@@ -172,16 +134,15 @@ def failures(
     """Keep the episodes that failed.
 
     Args:
-        success_key: The entry of the last step's ``info`` that says whether an episode succeeded.
-            ``is_success`` is what Gymnasium-Robotics and Stable-Baselines3 call it.
-        below: With a number, an episode has failed that returns less, and ``info`` is not looked
-            at.
-        interrupted: Whether to judge episodes that were interrupted too. Without ``below`` they
-            have no ``success_key`` as a rule.
+        success_key: Entry of the last step's ``info`` that holds whether the episode succeeded.
+            Gymnasium-Robotics and Stable-Baselines3 call it ``is_success``.
+        below: If given, an episode with a lower return has failed, and ``info`` is not used.
+        interrupted: Whether to judge interrupted episodes too. They usually have no
+            ``success_key``, so this needs ``below``.
 
     Raises:
-        ConfigError: ``below`` is not a number, or ``interrupted`` is no flag. When an episode ends,
-            ``info`` has no such entry.
+        ConfigError: ``below`` is not a number, or ``interrupted`` is not a bool. At the end of an
+            episode: ``info`` has no such entry.
     """
     check_text("success_key", success_key)
     if below is not None:
@@ -190,32 +151,65 @@ def failures(
 
 
 def disk_budget(num_bytes: int) -> KeepPolicy:
-    """Keep the latest videos that take no more than ``num_bytes`` together.
+    """Keep the latest videos that together take no more than ``num_bytes``.
 
-    One that takes more by itself goes, and no other goes for it.
+    A video that exceeds the budget by itself is removed, and no other is removed for it.
 
     Raises:
-        ConfigError: ``num_bytes`` is not a positive number.
+        ConfigError: ``num_bytes`` is not a whole number of at least 1.
     """
-    return _DiskBudget(check_whole_number("num_bytes", num_bytes, at_least=1, at_most=sys.maxsize))
+    return _DiskBudget(_check_count("num_bytes", num_bytes))
+
+
+_EXAMPLES: dict[Callable[..., KeepPolicy], str] = {
+    best: "best(3)",
+    worst: "worst(3)",
+    last: "last(3)",
+    failures: "failures()",
+    disk_budget: "disk_budget(2**30)",
+}
+"""The functions that make policies, each with an example of a call."""
+
+
+def as_policy(keep: KeepPolicy | Callable[[Episode], bool] | str) -> KeepPolicy:
+    """Return a policy for what a user may pass as ``keep``.
+
+    Args:
+        keep: A policy, a function of an ``Episode``, or the text of a policy of this module, such
+            as ``"best(3) | last(1)"``. The specs of environments hold the text.
+
+    Raises:
+        ConfigError: It is none of these.
+    """
+    if isinstance(keep, KeepPolicy):
+        return keep
+    if isinstance(keep, str):
+        return _parse(keep)
+    if isinstance(keep, FunctionType) and keep in _EXAMPLES:
+        call = _EXAMPLES[keep]
+        raise ConfigTypeError(f"keep=keep.{keep.__name__} is not called: write keep.{call}")
+    if not callable(keep) or isinstance(keep, Trigger):
+        raise ConfigTypeError(
+            f"keep={show(keep)} must be a policy of gymreel.keep, such as keep.best(3), or a "
+            "function of an Episode that returns whether its video stays"
+        )
+    return _Function(keep)
 
 
 def as_recorded(keep: object) -> object:
-    """Return a policy as text where that says all, and anything else as it is."""
+    """Return the text of a policy if that can be parsed again, and anything else unchanged."""
     if not isinstance(keep, KeepPolicy):
         return keep
     try:
         _parse(repr(keep))
-    except ConfigError:  # The user's own policies and functions are in it.
+    except ConfigError:  # It contains policies or functions of the user.
         return keep
     return repr(keep)
 
 
 def _parse(text: str) -> KeepPolicy:
-    """Return the policy that prints as this text; nothing of it is executed."""
-    makers: dict[str, Callable[..., KeepPolicy]] = {
-        make.__name__: make for make in (best, worst, last, failures, disk_budget)
-    }
+    """Return the policy with this ``repr``. Nothing in the text is executed."""
+    makers = {make.__name__: make for make in _EXAMPLES}
 
     def build(node: ast.expr) -> KeepPolicy:
         match node:
@@ -226,7 +220,7 @@ def _parse(text: str) -> KeepPolicy:
             case ast.Call(ast.Name(name), arguments, keywords) if name in makers:
                 named = {str(each.arg): ast.literal_eval(each.value) for each in keywords}
                 return makers[name](*map(ast.literal_eval, arguments), **named)
-        raise ValueError("this is no policy")
+        raise ValueError("not a policy")
 
     try:
         return build(ast.parse(text, mode="eval").body)
@@ -238,26 +232,39 @@ def _parse(text: str) -> KeepPolicy:
         ) from None
 
 
-class _Highest(KeepPolicy):
+def _check_count(name: str, value: object) -> int:
+    return check_whole_number(name, value, at_least=1, at_most=sys.maxsize)
+
+
+class _Policy(KeepPolicy):
+    """A policy of this module: a dataclass whose copies have its arguments and no state."""
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> KeepPolicy:
+        return dataclasses.replace(self)  # type: ignore[type-var]
+
+
+@dataclass(eq=False, repr=False)
+class _Highest(_Policy):
     """Ranks by return, from above or from below."""
 
-    def __init__(self, name: str, n: int, interrupted: bool) -> None:
-        self._name = name
-        self._n = n
-        self._interrupted = interrupted
-        self._has_warned = False
-        self.skips_interrupted = not interrupted
+    name: str
+    n: int
+    interrupted: bool
+    _has_warned: bool = field(default=False, init=False)
+
+    def __post_init__(self) -> None:
+        self.skips_interrupted = not self.interrupted
 
     def choose(self, episodes: Sequence[Episode]) -> Sequence[Episode]:
-        ranked = [e for e in episodes if self._interrupted or not e.interrupted]
-        chosen = sorted(ranked, key=self._rank)[: self._n]  # A stable sort.
+        ranked = [e for e in episodes if self.interrupted or not e.interrupted]
+        chosen = sorted(ranked, key=self._rank)[: self.n]  # The sort is stable.
         unknown = next((e for e in ranked if self._rank(e) == math.inf), None)
         if unknown is not None and not self._has_warned:
             self._has_warned = True
             warn_in_recorder(
-                f"keep.{self!r} cannot rank {unknown.describe()}: its return is not "
-                f"known, as its rewards have no sum (return_={unknown.return_}). Such episodes "
-                "come after all others"
+                f"keep.{self!r} cannot rank {unknown.describe()}: its return is not known, as its "
+                f"rewards have no sum (return_={unknown.return_}). Such episodes come after all "
+                "others"
             )
         return chosen
 
@@ -265,24 +272,24 @@ class _Highest(KeepPolicy):
         value = episode.return_
         if value is None or math.isnan(value):
             return math.inf
-        # An infinite return is known, and comes before those that are not.
+        # An infinite return is known, and must rank before unknown ones.
         value = max(-sys.float_info.max, min(value, sys.float_info.max))
-        return -value if self._name == "best" else value
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> KeepPolicy:
-        return _Highest(self._name, self._n, self._interrupted)
+        return -value if self.name == "best" else value
 
     def __repr__(self) -> str:
-        return f"{self._name}({self._n}{', interrupted=True' * self._interrupted})"
+        return f"{self.name}({self.n}{', interrupted=True' * self.interrupted})"
 
 
-class _Last(KeepPolicy):
-    """Counts also those that did not stay for other reasons: the best of the last ten, say."""
+@dataclass(eq=False, repr=False)
+class _Last(_Policy):
+    """Counts videos that another policy removes as well: ``last(10) & best(1)``."""
 
-    def __init__(self, n: int) -> None:
-        self._n = n
-        self._latest: deque[Episode] = deque(maxlen=n)
-        self._known: dict[int, Episode] = {}
+    n: int
+    _latest: deque[Episode] = field(init=False)
+    _known: dict[int, Episode] = field(init=False, default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._latest = deque(maxlen=self.n)
 
     def choose(self, episodes: Sequence[Episode]) -> Sequence[Episode]:
         self._latest.extend(episode for episode in episodes if id(episode) not in self._known)
@@ -290,24 +297,21 @@ class _Last(KeepPolicy):
         latest = {id(episode) for episode in self._latest}
         return [episode for episode in episodes if id(episode) in latest]
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> KeepPolicy:
-        return _Last(self._n)
-
     def __repr__(self) -> str:
-        return f"last({self._n})"
+        return f"last({self.n})"
 
 
-class _DiskBudget(KeepPolicy):
+@dataclass(eq=False, repr=False)
+class _DiskBudget(_Policy):
     """Goes back from the latest video as far as the budget reaches."""
 
-    def __init__(self, num_bytes: int) -> None:
-        self._num_bytes = num_bytes
+    num_bytes: int
 
     def choose(self, episodes: Sequence[Episode]) -> Sequence[Episode]:
         chosen: list[Episode] = []
-        left = self._num_bytes
+        left = self.num_bytes
         for episode in reversed(episodes):
-            if episode.num_bytes > self._num_bytes:
+            if episode.num_bytes > self.num_bytes:
                 continue
             left -= episode.num_bytes
             if left < 0:
@@ -315,22 +319,21 @@ class _DiskBudget(KeepPolicy):
             chosen.append(episode)
         return chosen
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> KeepPolicy:
-        return _DiskBudget(self._num_bytes)
-
     def __repr__(self) -> str:
-        return f"disk_budget({self._num_bytes})"
+        return f"disk_budget({self.num_bytes})"
 
 
-class _Function(KeepPolicy):
-    """Asks about each episode once, and remembers."""
+@dataclass(eq=False, repr=False)
+class _AskedOnce(_Policy):
+    """Asks about each episode once, and remembers the answer."""
 
+    # By identity, because two episodes may be equal. Holding the episode keeps its id its own.
+    _answers: dict[int, tuple[Episode, bool]] = field(init=False, default_factory=dict)
     may_revoke = False
 
-    def __init__(self, function: Callable[[Episode], bool]) -> None:
-        self._function = function
-        # By identity: two episodes may be equal. Holding them keeps their ids their own.
-        self._answers: dict[int, tuple[Episode, bool]] = {}
+    @abc.abstractmethod
+    def stays(self, episode: Episode) -> bool:
+        """Return whether the video of an episode stays."""
 
     def choose(self, episodes: Sequence[Episode]) -> Sequence[Episode]:
         self._answers = {
@@ -340,50 +343,54 @@ class _Function(KeepPolicy):
         return [episode for episode, stays in self._answers.values() if stays]
 
     def _ask(self, episode: Episode) -> tuple[Episode, bool]:
-        self._answers[id(episode)] = (episode, True)  # Should the function raise.
-        return episode, bool(self._function(episode))
+        self._answers[id(episode)] = (episode, True)  # In case ``stays`` raises.
+        return episode, bool(self.stays(episode))
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> KeepPolicy:
-        return _Function(self._function)
+
+@dataclass(eq=False, repr=False)
+class _Function(_AskedOnce):
+    """Asks a function of the user."""
+
+    function: Callable[[Episode], bool]
+
+    def stays(self, episode: Episode) -> bool:
+        return self.function(episode)
 
     def __repr__(self) -> str:
-        return getattr(self._function, "__qualname__", None) or repr(self._function)
+        return getattr(self.function, "__qualname__", None) or repr(self.function)
 
 
-class _Failures(_Function):
-    """Asks each episode itself whether it failed."""
+@dataclass(eq=False, repr=False)
+class _Failures(_AskedOnce):
+    """Asks whether an episode failed."""
 
-    def __init__(self, success_key: str, below: float | None, interrupted: bool) -> None:
-        super().__init__(self._has_failed)
-        self._success_key = success_key
-        self._below = below
-        self._interrupted = interrupted
-        self.skips_interrupted = not interrupted
+    success_key: str
+    below: float | None
+    interrupted: bool
 
-    def _has_failed(self, episode: Episode) -> bool:
-        if episode.interrupted and not self._interrupted:
+    def __post_init__(self) -> None:
+        self.skips_interrupted = not self.interrupted
+
+    def stays(self, episode: Episode) -> bool:
+        if episode.interrupted and not self.interrupted:
             return False
-        if self._below is not None:
-            return episode.return_ is not None and episode.return_ < self._below
-        if self._success_key not in episode.info:
+        if self.below is not None:
+            return episode.return_ is not None and episode.return_ < self.below
+        if self.success_key not in episode.info:
             raise ConfigError(
-                f"info has no {self._success_key!r} to tell a failure by, only "
-                f"{sorted(map(str, episode.info))}; name the entry, give failures(below=...), or "
+                f"info has no {self.success_key!r} to tell a failure by, only "
+                f"{sorted(map(str, episode.info))}; name the entry, use failures(below=...), or "
                 "keep=<a function of the Episode>"
             )
-        return not episode.info[self._success_key]
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> KeepPolicy:
-        return _Failures(self._success_key, self._below, self._interrupted)
+        return not episode.info[self.success_key]
 
     def __repr__(self) -> str:
-        below = f", below={float(self._below)!r}" if self._below is not None else ""
-        interrupted = ", interrupted=True" * self._interrupted
-        return f"failures({self._success_key!r}{below}{interrupted})"
+        below = f", below={float(self.below)!r}" if self.below is not None else ""
+        return f"failures({self.success_key!r}{below}{', interrupted=True' * self.interrupted})"
 
 
 class _Combination(KeepPolicy):
-    """Two policies, which may be the user's."""
+    """Two policies, either of which may be the user's."""
 
     def __init__(self, first: KeepPolicy, second: KeepPolicy) -> None:
         self._first = first
@@ -395,7 +402,7 @@ class _Combination(KeepPolicy):
 
 
 class _Union(_Combination):
-    """Keeps what either keeps."""
+    """Keeps what either policy keeps."""
 
     def __init__(self, first: KeepPolicy, second: KeepPolicy) -> None:
         super().__init__(first, second)
@@ -410,7 +417,7 @@ class _Union(_Combination):
 
 
 class _Intersection(_Combination):
-    """Lets the second choose from what the first has chosen: a budget is for what stays."""
+    """Lets the second policy choose from what the first one has chosen."""
 
     def __init__(self, first: KeepPolicy, second: KeepPolicy) -> None:
         super().__init__(first, second)

@@ -1,8 +1,8 @@
-"""When to record: functions from an episode's (or a step's) number to yes or no.
+"""Triggers: functions of the number of an episode (or step) that return whether to record it.
 
-A trigger is anything that takes a count, starting at 0, and returns a truth value, so a plain
-function does. The ones here say what they are when printed, survive pickling and copying (a lambda
-does not), compare equal when they mean the same, and combine, also with plain functions::
+Numbers start at 0. Any function will do. The triggers of this module have a readable ``repr``, can
+be pickled and copied, compare equal if they do the same, and can be combined with each other and
+with plain functions::
 
     >>> from gymreel.triggers import at, capped_cubic, every, first
     >>> trigger = first(3) | every(250)
@@ -13,7 +13,7 @@ does not), compare equal when they mean the same, and combine, also with plain f
     >>> (every(2) & (lambda episode: episode > 5))(8)
     True
 
-They depend on nothing but the count, so the same trigger can serve several environments.
+They depend on nothing but the number, so one trigger can serve several environments.
 """
 
 from __future__ import annotations
@@ -35,51 +35,48 @@ _CUBES_BELOW_1000 = frozenset(root**3 for root in range(10))
 
 
 class Trigger(ABC):
-    """A function from a count to ``bool`` that combines with ``|``, ``&`` and ``~``.
+    """A function of a number that can be combined with ``|``, ``&`` and ``~``.
 
     Either side of ``|`` and ``&`` may be a plain function. As with ``or`` and ``and``, the right
-    side is not asked where the left side settles the answer.
+    side is not called if the left side decides the result.
     """
 
     __slots__ = ()
 
     def __copy__(self) -> Trigger:
-        """Return the trigger itself: nothing about it changes."""
+        """Return the trigger itself, which is immutable."""
         return self
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Trigger:
-        """Return the trigger itself; a function in it may belong to what cannot be copied."""
+        """Return the trigger itself. A function in it may be impossible to copy."""
         return self
 
     @abstractmethod
     def __call__(self, count: int, /) -> bool:
-        """Return whether to record.
+        """Return whether a recording starts at an episode or step.
 
         Args:
-            count: The number of the episode (or step), from 0.
-
-        Returns:
-            Whether a recording starts there.
+            count: Number of the episode or step, from 0.
         """
 
     def __or__(self, other: Callable[[int], bool]) -> Trigger:
-        """Record where either side does."""
+        """Record what either side records."""
         return _Or(self, _called(other)) if callable(other) else NotImplemented
 
     def __ror__(self, other: Callable[[int], bool]) -> Trigger:
-        """Record where either side does."""
+        """Record what either side records."""
         return _Or(_called(other), self) if callable(other) else NotImplemented
 
     def __and__(self, other: Callable[[int], bool]) -> Trigger:
-        """Record where both sides do."""
+        """Record what both sides record."""
         return _And(self, _called(other)) if callable(other) else NotImplemented
 
     def __rand__(self, other: Callable[[int], bool]) -> Trigger:
-        """Record where both sides do."""
+        """Record what both sides record."""
         return _And(_called(other), self) if callable(other) else NotImplemented
 
     def __invert__(self) -> Trigger:
-        """Record where this one does not."""
+        """Record what this trigger does not record."""
         return _Not(self)
 
 
@@ -172,13 +169,10 @@ class _Not(Trigger):
 
 
 def every(n: SupportsIndex) -> Trigger:
-    """Record number 0, ``n``, ``2 * n`` and so on.
+    """Record numbers 0, ``n``, ``2 * n`` and so on.
 
     Args:
-        n: The distance between two recordings, at least 1.
-
-    Returns:
-        The trigger.
+        n: Distance between two recordings, at least 1.
 
     Raises:
         ConfigError: ``n`` is not a whole number of at least 1.
@@ -187,13 +181,10 @@ def every(n: SupportsIndex) -> Trigger:
 
 
 def first(n: SupportsIndex) -> Trigger:
-    """Record the first ``n``: number 0 to ``n - 1``.
+    """Record numbers 0 to ``n - 1``.
 
     Args:
-        n: How many to record, at least 1.
-
-    Returns:
-        The trigger.
+        n: Number of recordings, at least 1.
 
     Raises:
         ConfigError: ``n`` is not a whole number of at least 1.
@@ -205,18 +196,16 @@ def at(counts: Iterable[SupportsIndex]) -> Trigger:
     """Record exactly these numbers.
 
     Args:
-        counts: The numbers of the episodes (or steps), from 0: a set, a list, a range, an array.
-
-    Returns:
-        The trigger.
+        counts: Numbers of episodes or steps, from 0: a set, list, range or array.
 
     Raises:
-        ConfigError: ``counts`` is no collection, or one of them is not a whole number from 0.
+        ConfigError: ``counts`` is not a collection, or contains something else than whole numbers
+            from 0.
     """
     try:
         given = tuple(() if isinstance(counts, (str, bytes)) else counts)
         is_collection = not isinstance(counts, (str, bytes))
-    except Exception:  # Its class may raise whatever it likes.
+    except Exception:  # The class of a user may raise anything.
         is_collection = False
     if not is_collection:
         raise ConfigTypeError(f"counts={show(counts)} must be a collection of whole numbers")
@@ -224,9 +213,9 @@ def at(counts: Iterable[SupportsIndex]) -> Trigger:
 
 
 capped_cubic: Trigger = _CappedCubic()
-"""Record number 0, 1, 8, 27, …, 729, then 1000, 2000 and so on.
+"""Record numbers 0, 1, 8, 27, …, 729, then 1000, 2000 and so on.
 
-This is Gymnasium's default schedule (``gymnasium.utils.save_video.capped_cubic_video_schedule``).
+This is Gymnasium's default, ``gymnasium.utils.save_video.capped_cubic_video_schedule``.
 """
 
 always: Trigger = _Constant(True)
@@ -237,15 +226,15 @@ never: Trigger = _Constant(False)
 
 
 def check_trigger(name: str, value: object, *, also: str = ", or None") -> Callable[[int], bool]:
-    """Return a trigger, which may be any function of a number.
+    """Return an argument that is a trigger, which may be any function of a number.
 
     Args:
-        name: What the caller knows the argument by.
-        value: What was given.
-        also: What else will do, for the message.
+        name: Name of the argument.
+        value: Value of the argument.
+        also: Alternatives to a trigger, for the message.
 
     Raises:
-        ConfigTypeError: It is none, but a function that makes one, for example.
+        ConfigTypeError: It is not a trigger: a number, for example, or a function that makes one.
     """
     if callable(value):
         return _called(value, f"{name}=")
@@ -264,7 +253,7 @@ def check_trigger(name: str, value: object, *, also: str = ", or None") -> Calla
 
 
 def _called(function: Callable[[int], bool], where: str = "") -> Callable[[int], bool]:
-    """Return a function that is a trigger by itself, not one that makes triggers.
+    """Return a function unless it is one of this module that makes triggers.
 
     Raises:
         ConfigTypeError: It makes triggers.
@@ -278,7 +267,7 @@ def _called(function: Callable[[int], bool], where: str = "") -> Callable[[int],
 
 
 def _operand(trigger: Callable[[int], bool], *, inside: type[Trigger]) -> str:
-    """Write one side of an expression, in parentheses where it would read differently without."""
+    """Return the text of one side of an expression, in parentheses if it needs them."""
     if isinstance(trigger, (_Or, _And)) and not isinstance(trigger, inside):
         return f"({trigger!r})"
     if isinstance(trigger, Trigger):

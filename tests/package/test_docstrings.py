@@ -19,7 +19,7 @@ MODULES = [
     for module in pkgutil.walk_packages(gymreel.__path__, "gymreel.")
     if not module.name.startswith(tuple(NEED_MORE))
 ]
-WITH_EXAMPLES = {"gymreel.writer", "gymreel.triggers", "gymreel._episode"}
+WITH_EXAMPLES = {"gymreel.writer", "gymreel.triggers", "gymreel._episode", "gymreel.keep"}
 
 
 @pytest.mark.parametrize("name", ["gymreel", *MODULES])
