@@ -5,7 +5,7 @@
 
 PYTHON ?=
 export PYTHON
-CXX_FILES = $(wildcard cpp/core/*.[hc]pp cpp/bindings/*.[hc]pp tests/cpp/*.[hc]pp tests/fuzz/*.[hc]pp)
+CXX_FILES = $(shell find cpp tests/cpp tests/fuzz -name '*.[hc]pp')
 
 VENV := .venv
 PY := $(VENV)/bin/python

@@ -6,8 +6,8 @@
 // The contenders take turns in each round, in a shuffled order, so that a noisy machine disturbs all of them alike; the
 // table shows medians over the rounds.
 
-#include "convert.hpp"
-#include "convert_rows.hpp"
+#include "core/pixels/convert.hpp"
+#include "core/pixels/convert_rows.hpp"
 
 extern "C" {
 #include <libavutil/pixfmt.h>

@@ -1,4 +1,4 @@
-#include "register.hpp"
+#include "bindings/register.hpp"
 
 PYBIND11_MODULE(_core, module) {
     module.doc() = "The native side of gymreel. Private: use gymreel.VideoWriter and gymreel.codecs().";

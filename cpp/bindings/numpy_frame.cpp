@@ -1,6 +1,5 @@
-#include "numpy_frame.hpp"
-
-#include <core/error.hpp>
+#include "bindings/numpy_frame.hpp"
+#include "core/error.hpp"
 
 #include <pybind11/numpy.h>
 

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <core/frame_view.hpp>
+#include "core/pixels/frame_view.hpp"
 
 #include <pybind11/pybind11.h>
 

@@ -1,7 +1,6 @@
-#include "register.hpp"
-
-#include <core/convert_rows.hpp>
-#include <core/ffmpeg_versions.hpp>
+#include "bindings/register.hpp"
+#include "core/ffmpeg/ffmpeg_versions.hpp"
+#include "core/pixels/convert_rows.hpp"
 
 extern "C" {
 #include <libavcodec/avcodec.h>

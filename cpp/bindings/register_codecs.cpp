@@ -1,8 +1,8 @@
-#include "gil_released.hpp"
-#include "register.hpp"
-
-#include <core/codecs.hpp>
-#include <core/encoder_trial.hpp>
+#include "bindings/gil_released.hpp"
+#include "bindings/register.hpp"
+#include "core/encoding/codecs.hpp"
+#include "core/encoding/encoder_trial.hpp"
+#include "core/file/muxer.hpp"
 
 #include <pybind11/stl.h>
 

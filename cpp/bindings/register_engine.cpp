@@ -1,7 +1,6 @@
-#include "register.hpp"
-
-#include <core/control_group.hpp>
-#include <core/engine.hpp>
+#include "bindings/register.hpp"
+#include "core/engine/engine.hpp"
+#include "core/system/control_group.hpp"
 
 #include <pybind11/stl.h>
 

@@ -1,6 +1,5 @@
-#include "register.hpp"
-
-#include <core/error.hpp>
+#include "bindings/register.hpp"
+#include "core/error.hpp"
 
 #include <array>
 #include <exception>

@@ -1,8 +1,7 @@
-#include "gil_released.hpp"
-#include "register.hpp"
-
-#include <core/engine.hpp>
-#include <core/recovery.hpp>
+#include "bindings/gil_released.hpp"
+#include "bindings/register.hpp"
+#include "core/engine/engine.hpp"
+#include "core/file/recovery.hpp"
 
 #include <pybind11/stl/filesystem.h>
 

@@ -1,11 +1,10 @@
-#include "register.hpp"
+#include "bindings/register.hpp"
 
-#include "gil_released.hpp"
-#include "numpy_frame.hpp"
-#include "tile_layout.hpp"
-
-#include <core/engine.hpp>
-#include <core/tiles.hpp>
+#include "bindings/gil_released.hpp"
+#include "bindings/numpy_frame.hpp"
+#include "bindings/tile_layout.hpp"
+#include "core/engine/engine.hpp"
+#include "core/pixels/tiles.hpp"
 
 #include <pybind11/numpy.h>
 #include <pybind11/stl.h>

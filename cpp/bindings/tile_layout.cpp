@@ -1,8 +1,7 @@
-#include "tile_layout.hpp"
+#include "bindings/tile_layout.hpp"
 
-#include "numpy_frame.hpp"
-
-#include <core/error.hpp>
+#include "bindings/numpy_frame.hpp"
+#include "core/error.hpp"
 
 #include <pybind11/numpy.h>
 

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <core/tiles.hpp>
+#include "core/pixels/tiles.hpp"
 
 #include <pybind11/pybind11.h>
 

@@ -1,8 +1,8 @@
 #pragma once
 
-#include "encoder.hpp"
-#include "frame_view.hpp"
-#include "log_capture.hpp"
+#include "core/encoding/encoder.hpp"
+#include "core/ffmpeg/log_capture.hpp"
+#include "core/pixels/frame_view.hpp"
 
 extern "C" {
 #include <libavcodec/avcodec.h>

@@ -2,8 +2,8 @@
 // plain one, to the bit. Source buffers end exactly where their pixels end and planes where their last row ends, so
 // that a build with AddressSanitizer sees any byte read or written beyond them.
 
-#include "convert.hpp"
-#include "convert_rows.hpp"
+#include "core/pixels/convert.hpp"
+#include "core/pixels/convert_rows.hpp"
 
 #include <doctest/doctest.h>
 

@@ -1,7 +1,7 @@
-#include "control_group.hpp"
-#include "cpus.hpp"
+#include "core/engine/memory_budget.hpp"
+#include "core/system/control_group.hpp"
+#include "core/system/cpus.hpp"
 #include "frames.hpp"
-#include "memory_budget.hpp"
 
 #include <doctest/doctest.h>
 

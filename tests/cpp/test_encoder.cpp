@@ -1,7 +1,7 @@
-#include "encoder.hpp"
-#include "error.hpp"
+#include "core/encoding/encoder.hpp"
+#include "core/error.hpp"
+#include "core/ffmpeg/log_capture.hpp"
 #include "frames.hpp"
-#include "log_capture.hpp"
 
 #include <doctest/doctest.h>
 

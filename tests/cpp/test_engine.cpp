@@ -1,8 +1,8 @@
-#include "engine.hpp"
-#include "error.hpp"
+#include "core/engine/engine.hpp"
+#include "core/engine/resting_streams.hpp"
+#include "core/error.hpp"
+#include "core/file/partial_scan.hpp"
 #include "frames.hpp"
-#include "partial_scan.hpp"
-#include "resting_streams.hpp"
 
 #include <doctest/doctest.h>
 

@@ -1,5 +1,5 @@
-#include "av_error.hpp"
-#include "log_capture.hpp"
+#include "core/ffmpeg/av_error.hpp"
+#include "core/ffmpeg/log_capture.hpp"
 
 extern "C" {
 #include <libavutil/error.h>

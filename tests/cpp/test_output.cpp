@@ -1,7 +1,7 @@
-#include "error.hpp"
+#include "core/error.hpp"
+#include "core/file/output.hpp"
+#include "core/file/recovery.hpp"
 #include "frames.hpp"
-#include "output.hpp"
-#include "recovery.hpp"
 
 #include <doctest/doctest.h>
 

@@ -1,4 +1,4 @@
-#include "pack.hpp"
+#include "core/pixels/pack.hpp"
 
 #include <doctest/doctest.h>
 

@@ -1,4 +1,4 @@
-#include "palette.hpp"
+#include "core/pixels/palette.hpp"
 
 #include <doctest/doctest.h>
 

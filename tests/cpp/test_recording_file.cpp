@@ -1,8 +1,8 @@
-#include "encoder.hpp"
-#include "error.hpp"
+#include "core/encoding/encoder.hpp"
+#include "core/error.hpp"
+#include "core/ffmpeg/log_capture.hpp"
+#include "core/file/recording_file.hpp"
 #include "frames.hpp"
-#include "log_capture.hpp"
-#include "recording_file.hpp"
 
 #include <doctest/doctest.h>
 

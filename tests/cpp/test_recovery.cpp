@@ -1,11 +1,11 @@
-#include "checksum.hpp"
-#include "encoder.hpp"
-#include "error.hpp"
+#include "core/encoding/encoder.hpp"
+#include "core/error.hpp"
+#include "core/ffmpeg/log_capture.hpp"
+#include "core/file/output.hpp"
+#include "core/file/recording_file.hpp"
+#include "core/file/recovery.hpp"
+#include "core/pixels/checksum.hpp"
 #include "frames.hpp"
-#include "log_capture.hpp"
-#include "output.hpp"
-#include "recording_file.hpp"
-#include "recovery.hpp"
 
 #include <doctest/doctest.h>
 

@@ -1,9 +1,9 @@
 // The streams here are worked on by the test itself, so every order of events is chosen and nothing waits.
 
-#include "error.hpp"
+#include "core/engine/stream.hpp"
+#include "core/error.hpp"
+#include "core/pixels/pack.hpp"
 #include "frames.hpp"
-#include "pack.hpp"
-#include "stream.hpp"
 
 #include <doctest/doctest.h>
 

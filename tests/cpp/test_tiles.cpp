@@ -1,9 +1,9 @@
-#include "convert_rows.hpp"
-#include "error.hpp"
-#include "frame_converter.hpp"
+#include "core/engine/stream.hpp"
+#include "core/error.hpp"
+#include "core/pixels/convert_rows.hpp"
+#include "core/pixels/frame_converter.hpp"
+#include "core/pixels/tiles.hpp"
 #include "frames.hpp"
-#include "stream.hpp"
-#include "tiles.hpp"
 
 extern "C" {
 #include <libavutil/imgutils.h>

@@ -2,15 +2,15 @@
 // their packed copy, and no byte beside them; or what is done to the engine and several streams, which must lose, mix
 // and keep nothing. Buffers end where their pixels end, so that AddressSanitizer sees what goes beyond.
 
-#include "convert.hpp"
-#include "convert_rows.hpp"
-#include "demuxer.hpp"
-#include "engine.hpp"
-#include "error.hpp"
-#include "frame_converter.hpp"
+#include "core/engine/engine.hpp"
+#include "core/error.hpp"
+#include "core/ffmpeg/log_capture.hpp"
+#include "core/file/demuxer.hpp"
+#include "core/pixels/convert.hpp"
+#include "core/pixels/convert_rows.hpp"
+#include "core/pixels/frame_converter.hpp"
+#include "core/pixels/pack.hpp"
 #include "fuzz_input.hpp"
-#include "log_capture.hpp"
-#include "pack.hpp"
 
 extern "C" {
 #include <libavutil/imgutils.h>

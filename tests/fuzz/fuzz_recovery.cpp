@@ -1,14 +1,14 @@
 // Arbitrary bytes as what a killed process has left: they are copied into a complete file or refused with an Error. The
 // first byte of an input says which container it is taken for.
 
-#include "demuxer.hpp"
-#include "error.hpp"
+#include "core/error.hpp"
+#include "core/ffmpeg/log_capture.hpp"
+#include "core/file/demuxer.hpp"
+#include "core/file/output.hpp"
+#include "core/file/partial_scan.hpp"
+#include "core/file/piece_view.hpp"
+#include "core/file/remux.hpp"
 #include "fuzz_input.hpp"
-#include "log_capture.hpp"
-#include "output.hpp"
-#include "partial_scan.hpp"
-#include "piece_view.hpp"
-#include "remux.hpp"
 
 extern "C" {
 #include <libavutil/mem.h>

@@ -3,15 +3,15 @@
 //
 //   make_corpus FOLDER
 
-#include "demuxer.hpp"
-#include "encoder.hpp"
-#include "error.hpp"
+#include "core/encoding/encoder.hpp"
+#include "core/error.hpp"
+#include "core/ffmpeg/log_capture.hpp"
+#include "core/file/demuxer.hpp"
+#include "core/file/muxer.hpp"
+#include "core/file/partial_scan.hpp"
+#include "core/file/piece_view.hpp"
+#include "core/file/remux.hpp"
 #include "fuzz_input.hpp"
-#include "log_capture.hpp"
-#include "muxer.hpp"
-#include "partial_scan.hpp"
-#include "piece_view.hpp"
-#include "remux.hpp"
 
 #include <cstring>
 #include <exception>

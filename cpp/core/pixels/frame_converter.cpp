@@ -1,0 +1,136 @@
+#include "core/pixels/frame_converter.hpp"
+
+#include "core/ffmpeg/av_error.hpp"
+#include "core/pixels/convert.hpp"
+#include "core/pixels/pack.hpp"
+#include "core/pixels/palette.hpp"
+
+extern "C" {
+#include <libavutil/pixdesc.h>
+}
+
+#include <algorithm>
+#include <cstring>
+#include <optional>
+#include <vector>
+
+namespace gymreel {
+namespace {
+
+std::optional<PlanarFormat> planar_format(AVPixelFormat format) {
+    switch (format) {
+        case AV_PIX_FMT_YUV420P: return PlanarFormat::yuv420p;
+        case AV_PIX_FMT_YUV444P: return PlanarFormat::yuv444p;
+        case AV_PIX_FMT_NV12: return PlanarFormat::nv12;
+        default: return std::nullopt;
+    }
+}
+
+class PlanarConverter final : public FrameConverter {
+public:
+    explicit PlanarConverter(PlanarFormat format) : converter_(format, ColorMatrix::bt709, ColorRange::limited) {}
+
+    void convert(const FrameView& source, AVFrame& destination) override {
+        converter_.convert(source, planes_of(destination));
+    }
+
+    void convert_tiles(const TiledView& source, AVFrame& destination) override {
+        converter_.convert(source, planes_of(destination));
+    }
+
+private:
+    static PlanarImage planes_of(const AVFrame& destination) {
+        PlanarImage image;
+        for (std::size_t plane = 0; plane < image.planes.size(); ++plane) {
+            image.planes.at(plane) = destination.data[plane];
+            image.strides.at(plane) = destination.linesize[plane];
+        }
+        image.width = destination.width;
+        image.height = destination.height;
+        return image;
+    }
+
+    Converter converter_;
+};
+
+class PaletteConverter final : public FrameConverter {
+public:
+    void convert(const FrameView& source, AVFrame& destination) override {
+        const Palettizer::Palette& palette = palettizer_.convert(source, destination.data[0], destination.linesize[0]);
+        std::memcpy(destination.data[1], palette.data(), sizeof(palette));
+    }
+
+private:
+    Palettizer palettizer_;
+};
+
+/// swscale for every other format. It reads past the end of rows, so it gets a padded copy and never borrowed memory.
+class ScalerConverter final : public FrameConverter {
+public:
+    explicit ScalerConverter(AVPixelFormat format) : format_(format) {}
+
+    void convert(const FrameView& source, AVFrame& destination) override {
+        if (source.channels != channels_) open(source.channels, destination.width, destination.height);
+        const int padded_bytes = destination.width * source.channels;
+        for (int y = 0; y < destination.height; ++y) {
+            std::uint8_t* row = copy_.data() + static_cast<std::ptrdiff_t>(y) * stride_;
+            pack_rows(source, std::min(y, source.height - 1), 1, source.channels, row, 0);
+            for (int x = source.width * source.channels; x < padded_bytes; ++x) row[x] = row[x - source.channels];
+        }
+        const std::uint8_t* const planes[] = {copy_.data()};
+        const int strides[] = {stride_};
+        check(sws_scale(scaler_.get(), planes, strides, 0, destination.height, destination.data, destination.linesize),
+              "convert the frame's colours", ErrorKind::encode);
+    }
+
+private:
+    void open(int channels, int width, int height) {
+        constexpr int alignment = 64;
+        stride_ = (width * channels + 2 * alignment) / alignment * alignment;
+        copy_.resize(static_cast<std::size_t>(stride_) * height + alignment);
+        const AVPixelFormat source_format = channels == 1   ? AV_PIX_FMT_GRAY8
+                                            : channels == 3 ? AV_PIX_FMT_RGB24
+                                                            : AV_PIX_FMT_RGB0;
+        scaler_.reset(sws_getContext(width, height, source_format, width, height, format_,
+                                     SWS_BICUBIC | SWS_ACCURATE_RND | SWS_FULL_CHR_H_INT, nullptr, nullptr, nullptr));
+        if (!scaler_) {
+            throw Error(ErrorKind::encode, "convert the frame's colours",
+                        std::string("no conversion to ") + av_get_pix_fmt_name(format_));
+        }
+        const int* const bt709 = sws_getCoefficients(SWS_CS_ITU709);
+        constexpr int limited = 0;
+        constexpr int full = 1;
+        constexpr int unity = 1 << 16;
+        sws_setColorspaceDetails(scaler_.get(), bt709, full, bt709, limited, 0, unity, unity);
+        channels_ = channels;
+    }
+
+    AVPixelFormat format_;
+    ScalerPtr scaler_;
+    std::vector<std::uint8_t> copy_;
+    int stride_ = 0;
+    int channels_ = 0;  // Of the frames that scaler_ was opened for.
+};
+
+}  // namespace
+
+void FrameConverter::convert_tiles(const TiledView& source, AVFrame& destination) {
+    canvas_.resize(copied_size(source));
+    convert(compose(source, canvas_.data()), destination);
+}
+
+std::unique_ptr<FrameConverter> make_frame_converter(AVPixelFormat format) {
+    if (const auto planar = planar_format(format)) return std::make_unique<PlanarConverter>(*planar);
+    if (format == AV_PIX_FMT_PAL8) return std::make_unique<PaletteConverter>();
+    return std::make_unique<ScalerConverter>(format);
+}
+
+bool is_convertible(AVPixelFormat format) noexcept {
+    const AVPixFmtDescriptor* const descriptor = av_pix_fmt_desc_get(format);
+    if (descriptor == nullptr || (descriptor->flags & AV_PIX_FMT_FLAG_HWACCEL) != 0) return false;
+    // These mean full range by their name (FFmpeg deprecates them); what is written here is limited range.
+    if (std::strncmp(descriptor->name, "yuvj", 4) == 0) return false;
+    return format == AV_PIX_FMT_PAL8 || planar_format(format).has_value() || sws_isSupportedOutput(format) != 0;
+}
+
+}  // namespace gymreel

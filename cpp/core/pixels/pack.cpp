@@ -1,0 +1,89 @@
+#include "core/pixels/pack.hpp"
+
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
+
+namespace gymreel {
+namespace {
+
+/// Transposed: the pixels of a column are closer together than those of a row.
+bool has_closer_columns(const FrameView& source) {
+    return std::abs(source.pixel_stride) > std::abs(source.row_stride) && source.row_stride != 0;
+}
+
+/// Copies pixels, `num_inner` at a time with one step and `num_outer` times with another.
+template <typename CopyPixel>
+void copy_pixels(const std::uint8_t* from, std::uint8_t* to, int num_outer, int num_inner, std::ptrdiff_t from_outer,
+                 std::ptrdiff_t from_inner, std::ptrdiff_t to_outer, std::ptrdiff_t to_inner, CopyPixel copy_pixel) {
+    for (int i = 0; i < num_outer; ++i) {
+        const std::uint8_t* inner_from = from + i * from_outer;
+        std::uint8_t* inner_to = to + i * to_outer;
+        for (int j = 0; j < num_inner; ++j) {
+            copy_pixel(inner_from, inner_to);
+            inner_from += from_inner;
+            inner_to += to_inner;
+        }
+    }
+}
+
+template <int num_channels>
+void pack_strided_rows(const FrameView& source, int first_row, int num_rows, std::uint8_t* destination,
+                       std::ptrdiff_t stride) {
+    const std::uint8_t* const first = source.data + first_row * source.row_stride;
+    const auto copy = [&](auto copy_pixel) {
+        // The inner loop runs along the shorter step of the source.
+        if (has_closer_columns(source)) {
+            copy_pixels(first, destination, source.width, num_rows, source.pixel_stride, source.row_stride,
+                        num_channels, stride, copy_pixel);
+        } else {
+            copy_pixels(first, destination, num_rows, source.width, source.row_stride, source.pixel_stride, stride,
+                        num_channels, copy_pixel);
+        }
+    };
+    if (source.channel_stride == 1 || num_channels == 1) {
+        copy([](const std::uint8_t* from, std::uint8_t* to) { std::memcpy(to, from, num_channels); });
+    } else {
+        const std::ptrdiff_t step = source.channel_stride;
+        copy([step](const std::uint8_t* from, std::uint8_t* to) {
+            for (int channel = 0; channel < num_channels; ++channel) to[channel] = from[channel * step];
+        });
+    }
+}
+
+}  // namespace
+
+int rows_per_pack(const FrameView& source) noexcept { return has_closer_columns(source) ? 8 : 2; }
+
+void pack_rows(const FrameView& source, int first_row, int num_rows, int num_channels, std::uint8_t* destination,
+               std::ptrdiff_t stride) noexcept {
+    const bool has_packed_channels = source.channel_stride == 1 || num_channels == 1;
+    if (has_packed_channels && source.pixel_stride == num_channels) {
+        const std::size_t row_bytes = static_cast<std::size_t>(source.width) * static_cast<std::size_t>(num_channels);
+        for (int row = 0; row < num_rows; ++row) {
+            std::memcpy(destination + row * stride, source.data + (first_row + row) * source.row_stride, row_bytes);
+        }
+    } else if (num_channels == 1) {
+        pack_strided_rows<1>(source, first_row, num_rows, destination, stride);
+    } else if (num_channels == 3) {
+        pack_strided_rows<3>(source, first_row, num_rows, destination, stride);
+    } else {
+        pack_strided_rows<4>(source, first_row, num_rows, destination, stride);
+    }
+}
+
+FrameView pack_frame(const FrameView& source, std::uint8_t* destination) noexcept {
+    const std::ptrdiff_t row_bytes = static_cast<std::ptrdiff_t>(source.width) * source.channels;
+    for (int row = 0; row < source.height; row += rows_per_pack(source)) {
+        const int num_rows = std::min(rows_per_pack(source), source.height - row);
+        pack_rows(source, row, num_rows, source.channels, destination + row * row_bytes, row_bytes);
+    }
+    FrameView copy = source;
+    copy.data = destination;
+    copy.row_stride = row_bytes;
+    copy.pixel_stride = source.channels;
+    copy.channel_stride = 1;
+    return copy;
+}
+
+}  // namespace gymreel

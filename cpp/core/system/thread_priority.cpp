@@ -1,0 +1,34 @@
+#include "core/system/thread_priority.hpp"
+
+#if defined(__linux__)
+#include <sched.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#elif defined(__APPLE__)
+#include <pthread.h>
+#elif defined(_WIN32)
+#include <windows.h>
+#endif
+
+namespace gymreel {
+
+void set_current_thread_priority(ThreadPriority priority) noexcept {
+    if (priority == ThreadPriority::normal) return;
+#if defined(__linux__)
+    // A batch thread that wakes up does not push aside the thread that runs, which here is the one that woke it.
+    const sched_param no_parameters{};
+    sched_setscheduler(0, SCHED_BATCH, &no_parameters);
+    // On Linux a nice value belongs to a thread. At 10 a thread that competes for a CPU gets about a tenth of what one
+    // at 0 gets, so encoding slows down before training does, and does not starve.
+    constexpr int nice_value = 10;
+    const auto thread = static_cast<id_t>(syscall(SYS_gettid));
+    if (getpriority(PRIO_PROCESS, thread) < nice_value) setpriority(PRIO_PROCESS, thread, nice_value);
+#elif defined(__APPLE__)
+    pthread_set_qos_class_self_np(QOS_CLASS_UTILITY, 0);
+#elif defined(_WIN32)
+    SetThreadPriority(GetCurrentThread(), THREAD_PRIORITY_BELOW_NORMAL);
+#endif
+}
+
+}  // namespace gymreel
