@@ -102,8 +102,7 @@ Contender swscale(const std::string& name, int flags, const FrameView& view, con
 }
 
 Contender ours(const std::string& name, const RowKernels& kernels, const FrameView& view, const PlanarImage& image) {
-    const auto converter =
-        std::make_shared<Converter>(PlanarFormat::yuv420p, ColorMatrix::bt709, ColorRange::limited, kernels);
+    const auto converter = std::make_shared<Converter>(PlanarFormat::yuv420p, kernels);
     return {name, [=] { converter->convert(view, image); }};
 }
 

@@ -4,7 +4,7 @@
 #include "bindings/numpy_frame.hpp"
 #include "bindings/tile_layout.hpp"
 #include "core/engine/engine.hpp"
-#include "core/pixels/tiles.hpp"
+#include "core/pixels/frame_pixels.hpp"
 
 #include <pybind11/numpy.h>
 #include <pybind11/stl.h>

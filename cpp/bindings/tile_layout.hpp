@@ -1,6 +1,6 @@
 #pragma once
 
-#include "core/pixels/tiles.hpp"
+#include "core/pixels/frame_pixels.hpp"
 
 #include <pybind11/pybind11.h>
 

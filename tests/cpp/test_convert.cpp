@@ -21,8 +21,6 @@ namespace {
 
 using namespace gymreel;
 
-constexpr std::array all_matrices{ColorMatrix::bt601, ColorMatrix::bt709};
-constexpr std::array all_ranges{ColorRange::limited, ColorRange::full};
 constexpr std::array all_formats{PlanarFormat::yuv420p, PlanarFormat::yuv444p, PlanarFormat::nv12};
 
 std::vector<const RowKernels*> all_kernels() {
@@ -159,26 +157,23 @@ struct Planes {
     std::array<std::unique_ptr<std::uint8_t[]>, 3> bytes;
 };
 
-/// Y, U and V, rounded once at the end, from the average of some pixels.
-std::array<int, 3> exact_yuv(double r, double g, double b, ColorMatrix matrix, ColorRange range) {
-    const double kr = matrix == ColorMatrix::bt709 ? 0.2126 : 0.299;
-    const double kb = matrix == ColorMatrix::bt709 ? 0.0722 : 0.114;
+/// Return Y, U and V of the mean of some pixels: BT.709 in limited range, rounded once at the end.
+std::array<int, 3> exact_yuv(double r, double g, double b) {
+    constexpr double kr = 0.2126;
+    constexpr double kb = 0.0722;
     const double y = (kr * r + (1.0 - kr - kb) * g + kb * b) / 255.0;
     const double u = (b / 255.0 - y) / (2.0 * (1.0 - kb));
     const double v = (r / 255.0 - y) / (2.0 * (1.0 - kr));
-    const bool full = range == ColorRange::full;
-    const auto to_byte = [](double value) { return std::clamp(static_cast<int>(std::lround(value)), 0, 255); };
-    return {to_byte(full ? 255.0 * y : 16.0 + 219.0 * y), to_byte(128.0 + (full ? 255.0 : 224.0) * u),
-            to_byte(128.0 + (full ? 255.0 : 224.0) * v)};
+    const auto round = [](double value) { return static_cast<int>(std::lround(value)); };
+    return {round(16.0 + 219.0 * y), round(128.0 + 224.0 * u), round(128.0 + 224.0 * v)};
 }
 
-int largest_error(const Source& source, const Planes& planes, PlanarFormat format, ColorMatrix matrix,
-                  ColorRange range) {
+int largest_error(const Source& source, const Planes& planes, PlanarFormat format) {
     int largest = 0;
     const int block = format == PlanarFormat::yuv444p ? 1 : 2;
     for (int y = 0; y < planes.image.height; ++y) {
         for (int x = 0; x < planes.image.width; ++x) {
-            const auto luma = exact_yuv(source.at(x, y, 0), source.at(x, y, 1), source.at(x, y, 2), matrix, range);
+            const auto luma = exact_yuv(source.at(x, y, 0), source.at(x, y, 1), source.at(x, y, 2));
             largest = std::max(largest, std::abs(luma[0] - planes.sample(0, x, y)));
             if (x % block != 0 || y % block != 0) {
                 continue;
@@ -191,7 +186,7 @@ int largest_error(const Source& source, const Planes& planes, PlanarFormat forma
                     mean[c] += value / num_pixels;
                 }
             }
-            const auto chroma = exact_yuv(mean[0], mean[1], mean[2], matrix, range);
+            const auto chroma = exact_yuv(mean[0], mean[1], mean[2]);
             const bool nv12 = format == PlanarFormat::nv12;
             const int u = nv12 ? planes.sample(1, x, y / 2) : planes.sample(1, x / block, y / block);
             const int v = nv12 ? planes.sample(1, x + 1, y / 2) : planes.sample(2, x / block, y / block);
@@ -213,76 +208,64 @@ struct RandomByte {
     }
 };
 
-Planes convert(const Source& source, PlanarFormat format, ColorMatrix matrix, ColorRange range,
-               const RowKernels& kernels, int margin_x, int margin_y, int row_gap) {
+Planes convert(const Source& source, PlanarFormat format, const RowKernels& kernels, int margin_x, int margin_y,
+               int row_gap) {
     Planes planes(format, source.view.width + margin_x, source.view.height + margin_y, row_gap);
-    Converter(format, matrix, range, kernels).convert(source.view, planes.image);
+    Converter(format, kernels).convert(source.view, planes.image);
     return planes;
 }
 
 }  // namespace
 
 TEST_CASE("convert: one colour at a time is within one of the exact formula, and nearly always equal") {
-    for (const ColorMatrix matrix : all_matrices) {
-        for (const ColorRange range : all_ranges) {
-            Converter converter(PlanarFormat::yuv444p, matrix, range, plain_row_kernels());
-            int largest = 0;
-            std::array<int, 3> num_unequal{};
-            int num_colors = 0;
-            std::vector<std::uint8_t> row(768);
-            const Planes planes(PlanarFormat::yuv444p, 256, 1, 0);
-            const FrameView view{row.data(), 256, 1, 3, 768, 3, 1};
-            for (int r = 0; r < 256; r += 5) {
-                for (int g = 0; g < 256; g += 3) {
-                    for (int b = 0; b < 256; ++b) {
-                        const std::size_t i = std::size_t{3} * static_cast<std::size_t>(b);
-                        row[i] = static_cast<std::uint8_t>(r);
-                        row[i + 1] = static_cast<std::uint8_t>(g);
-                        row[i + 2] = static_cast<std::uint8_t>(b);
-                    }
-                    converter.convert(view, planes.image);
-                    for (int b = 0; b < 256; ++b, ++num_colors) {
-                        const auto exact = exact_yuv(r, g, b, matrix, range);
-                        for (std::size_t p = 0; p < 3; ++p) {
-                            const int error = std::abs(exact[p] - planes.sample(p, b, 0));
-                            largest = std::max(largest, error);
-                            num_unequal[p] += error != 0;
-                        }
-                    }
+    Converter converter(PlanarFormat::yuv444p, plain_row_kernels());
+    int largest = 0;
+    std::array<int, 3> num_unequal{};
+    int num_colors = 0;
+    std::vector<std::uint8_t> row(768);
+    const Planes planes(PlanarFormat::yuv444p, 256, 1, 0);
+    const FrameView view{row.data(), 256, 1, 3, 768, 3, 1};
+    for (int r = 0; r < 256; r += 5) {
+        for (int g = 0; g < 256; g += 3) {
+            for (int b = 0; b < 256; ++b) {
+                const std::size_t i = std::size_t{3} * static_cast<std::size_t>(b);
+                row[i] = static_cast<std::uint8_t>(r);
+                row[i + 1] = static_cast<std::uint8_t>(g);
+                row[i + 2] = static_cast<std::uint8_t>(b);
+            }
+            converter.convert(view, planes.image);
+            for (int b = 0; b < 256; ++b, ++num_colors) {
+                const auto exact = exact_yuv(r, g, b);
+                for (std::size_t p = 0; p < 3; ++p) {
+                    const int error = std::abs(exact[p] - planes.sample(p, b, 0));
+                    largest = std::max(largest, error);
+                    num_unequal[p] += error != 0;
                 }
             }
-            CHECK(largest <= 1);
-            for (const int unequal : num_unequal) {
-                CHECK(unequal < num_colors / 200);
-            }
         }
+    }
+    CHECK(largest <= 1);
+    for (const int unequal : num_unequal) {
+        CHECK(unequal < num_colors / 200);
     }
 }
 
 TEST_CASE("convert: the primaries have the values that tables of colour bars give") {
     struct Known {
-        ColorMatrix matrix;
-        ColorRange range;
         std::array<std::uint8_t, 3> rgb;
         std::array<int, 3> yuv;
     };
-    constexpr ColorMatrix bt601 = ColorMatrix::bt601;
-    constexpr ColorMatrix bt709 = ColorMatrix::bt709;
-    constexpr ColorRange limited = ColorRange::limited;
-    constexpr ColorRange full = ColorRange::full;
-    const std::array known{
-        Known{bt601, limited, {255, 0, 0}, {81, 90, 240}},  Known{bt601, limited, {0, 255, 0}, {145, 54, 34}},
-        Known{bt601, limited, {0, 0, 255}, {41, 240, 110}}, Known{bt709, limited, {255, 0, 0}, {63, 102, 240}},
-        Known{bt709, limited, {0, 255, 0}, {173, 42, 26}},  Known{bt709, limited, {0, 0, 255}, {32, 240, 118}},
-        Known{bt601, full, {255, 0, 0}, {76, 85, 255}},     Known{bt601, full, {0, 255, 0}, {150, 44, 21}},
-        Known{bt601, full, {0, 0, 255}, {29, 255, 107}},
+    constexpr std::array known{
+        Known{{255, 0, 0}, {63, 102, 240}},
+        Known{{0, 255, 0}, {173, 42, 26}},
+        Known{{0, 0, 255}, {32, 240, 118}},
     };
     for (const RowKernels* kernels : all_kernels()) {
         for (const Known& k : known) {
             std::size_t next = 0;
             const Source source = make_source(2, 2, 3, Layout::packed, [&] { return k.rgb[next++ % 3]; });
             for (const PlanarFormat format : all_formats) {
-                const Planes planes = convert(source, format, k.matrix, k.range, *kernels, 0, 0, 0);
+                const Planes planes = convert(source, format, *kernels, 0, 0, 0);
                 CHECK(planes.sample(0, 1, 1) == k.yuv[0]);
                 CHECK(planes.sample(1, 0, 0) == k.yuv[1]);
                 CHECK((format == PlanarFormat::nv12 ? planes.sample(1, 1, 0) : planes.sample(2, 0, 0)) == k.yuv[2]);
@@ -293,26 +276,22 @@ TEST_CASE("convert: the primaries have the values that tables of colour bars giv
 
 TEST_CASE("convert: black, white and every grey are exact, whatever the layout of the source") {
     for (const RowKernels* kernels : all_kernels()) {
-        for (const ColorMatrix matrix : all_matrices) {
-            for (const ColorRange range : all_ranges) {
-                for (const PlanarFormat format : all_formats) {
-                    for (int grey = 0; grey < 256; ++grey) {
-                        const int channels = grey % 2 == 0 ? 3 : 4;
-                        const auto fill = [&] { return static_cast<std::uint8_t>(grey); };
-                        const Source colors = make_source(5, 3, channels, Layout::packed, fill);
-                        const Source greys = make_source(5, 3, 1, Layout::packed, fill);
-                        const Planes planes = convert(colors, format, matrix, range, *kernels, 1, 1, 0);
-                        CHECK(planes == convert(greys, format, matrix, range, *kernels, 1, 1, 0));
-                        const double exact = range == ColorRange::full ? grey : 16.0 + 219.0 * grey / 255.0;
-                        REQUIRE(std::abs(planes.sample(0, 0, 0) - exact) <= 0.5 + 1.0 / 64.0);
-                        if (grey == 0 || grey == 255) {
-                            REQUIRE(planes.sample(0, 5, 3) == std::lround(exact));
-                        }
-                        for (std::size_t p = 1; p < 3; ++p) {
-                            for (std::size_t i = 0; i < planes.num_bytes[p]; ++i) {
-                                REQUIRE(planes.bytes[p][i] == 128);
-                            }
-                        }
+        for (const PlanarFormat format : all_formats) {
+            for (int grey = 0; grey < 256; ++grey) {
+                const int channels = grey % 2 == 0 ? 3 : 4;
+                const auto fill = [&] { return static_cast<std::uint8_t>(grey); };
+                const Source colors = make_source(5, 3, channels, Layout::packed, fill);
+                const Source greys = make_source(5, 3, 1, Layout::packed, fill);
+                const Planes planes = convert(colors, format, *kernels, 1, 1, 0);
+                CHECK(planes == convert(greys, format, *kernels, 1, 1, 0));
+                const double exact = 16.0 + 219.0 * grey / 255.0;
+                REQUIRE(std::abs(planes.sample(0, 0, 0) - exact) <= 0.5 + 1.0 / 64.0);
+                if (grey == 0 || grey == 255) {
+                    REQUIRE(planes.sample(0, 5, 3) == std::lround(exact));
+                }
+                for (std::size_t p = 1; p < 3; ++p) {
+                    for (std::size_t i = 0; i < planes.num_bytes[p]; ++i) {
+                        REQUIRE(planes.bytes[p][i] == 128);
                     }
                 }
             }
@@ -330,13 +309,11 @@ TEST_CASE("convert: every layout, size, margin and format is within one of the e
         const int margin_x = static_cast<int>(random() % 4);
         const int margin_y = static_cast<int>(random() % 4);
         const PlanarFormat format = all_formats[random() % 3];
-        const ColorMatrix matrix = all_matrices[random() % 2];
-        const ColorRange range = all_ranges[random() % 2];
         const Source source = make_source(width, height, channels, layout, RandomByte{random});
-        const Planes planes = convert(source, format, matrix, range, best_row_kernels(), margin_x, margin_y, 7);
+        const Planes planes = convert(source, format, best_row_kernels(), margin_x, margin_y, 7);
         INFO("layout " << static_cast<int>(layout) << ", " << width << "x" << height << "x" << channels << " margin "
                        << margin_x << "," << margin_y << ", format " << static_cast<int>(format));
-        REQUIRE(largest_error(source, planes, format, matrix, range) <= 1);
+        REQUIRE(largest_error(source, planes, format) <= 1);
         REQUIRE(planes.guards_are_whole());
     }
 }
@@ -352,14 +329,11 @@ TEST_CASE("convert: every SIMD implementation gives the bytes of the plain one")
             const int margin_y = static_cast<int>(random() % 3);
             const int row_gap = static_cast<int>(random() % 40);
             const Source source = make_source(width, height, channels, layout, RandomByte{random});
-            const ColorMatrix matrix = all_matrices[random() % 2];
-            const ColorRange range = all_ranges[random() % 2];
             for (const PlanarFormat format : all_formats) {
                 INFO("layout " << static_cast<int>(layout) << ", " << width << "x" << height << "x" << channels
                                << " margin " << margin_x << "," << margin_y << ", format " << static_cast<int>(format));
-                const Planes planes = convert(source, format, matrix, range, *kernels, margin_x, margin_y, row_gap);
-                const Planes plain =
-                    convert(source, format, matrix, range, plain_row_kernels(), margin_x, margin_y, row_gap);
+                const Planes planes = convert(source, format, *kernels, margin_x, margin_y, row_gap);
+                const Planes plain = convert(source, format, plain_row_kernels(), margin_x, margin_y, row_gap);
                 REQUIRE(planes == plain);
                 REQUIRE(planes.guards_are_whole());
             }
@@ -387,7 +361,7 @@ TEST_CASE("convert: every SIMD implementation gives the bytes of the plain one")
 
 TEST_CASE("convert: a converter that is used for frame after frame of several sizes and layouts stays right") {
     std::mt19937 random(3);
-    Converter converter(PlanarFormat::yuv420p, ColorMatrix::bt709, ColorRange::limited);
+    Converter converter(PlanarFormat::yuv420p);
     for (int i = 0; i < 200; ++i) {
         const int width = 1 + static_cast<int>(random() % 90);
         const int height = 1 + static_cast<int>(random() % 90);
@@ -395,7 +369,6 @@ TEST_CASE("convert: a converter that is used for frame after frame of several si
         const Source source = make_source(width, height, i % 2 == 0 ? 3 : 1, layout, RandomByte{random});
         const Planes planes(PlanarFormat::yuv420p, width, height, 3);
         converter.convert(source.view, planes.image);
-        REQUIRE(planes == convert(source, PlanarFormat::yuv420p, ColorMatrix::bt709, ColorRange::limited,
-                                  plain_row_kernels(), 0, 0, 3));
+        REQUIRE(planes == convert(source, PlanarFormat::yuv420p, plain_row_kernels(), 0, 0, 3));
     }
 }

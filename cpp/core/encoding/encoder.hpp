@@ -3,7 +3,7 @@
 #include "core/encoding/codecs.hpp"
 #include "core/ffmpeg/ffmpeg_ptr.hpp"
 #include "core/pixels/frame_converter.hpp"
-#include "core/pixels/tiles.hpp"
+#include "core/pixels/frame_pixels.hpp"
 
 #include <cstdint>
 #include <functional>

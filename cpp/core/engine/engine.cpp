@@ -1,7 +1,7 @@
 #include "core/engine/engine.hpp"
 
 #include "core/ffmpeg/codec_opening.hpp"
-#include "core/pixels/tiles.hpp"
+#include "core/pixels/frame_pixels.hpp"
 #include "core/system/cpus.hpp"
 #include "core/system/signals_blocked.hpp"
 

@@ -2,7 +2,7 @@
 
 #include "core/ffmpeg/log_capture.hpp"
 #include "core/file/muxer.hpp"
-#include "core/pixels/tiles.hpp"
+#include "core/pixels/frame_pixels.hpp"
 #include "core/system/cpus.hpp"
 
 #include <cerrno>

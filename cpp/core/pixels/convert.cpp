@@ -10,7 +10,7 @@
 namespace gymreel {
 namespace {
 
-/// The row kernel's view of the source, if its rows are packed as they are.
+/// A source whose rows a kernel can read in place.
 struct PackedRows {
     RowLayout layout;
     const std::uint8_t* data;
@@ -18,7 +18,7 @@ struct PackedRows {
 
 std::optional<PackedRows> find_packed_rows(const FrameView& source) {
     const auto has_pixels_of = [&](int num_bytes) { return source.width == 1 || source.pixel_stride == num_bytes; };
-    // A grey image broadcast to three channels is still grey.
+    // All channels of a grey image that was broadcast to three are the same byte.
     if ((source.channels == 1 || source.channel_stride == 0) && has_pixels_of(1)) {
         return PackedRows{RowLayout::grey8, source.data};
     }
@@ -36,14 +36,12 @@ std::optional<PackedRows> find_packed_rows(const FrameView& source) {
 
 }  // namespace
 
-Converter::Converter(PlanarFormat format, ColorMatrix matrix, ColorRange range)
-    : Converter(format, matrix, range, best_row_kernels()) {}
+Converter::Converter(PlanarFormat format) : Converter(format, best_row_kernels()) {}
 
-Converter::Converter(PlanarFormat format, ColorMatrix matrix, ColorRange range, const RowKernels& kernels)
-    : format_(format), matrix_(matrix), range_(range), kernels_(&kernels) {}
+Converter::Converter(PlanarFormat format, const RowKernels& kernels) : format_(format), kernels_(&kernels) {}
 
 void Converter::convert(const FrameView& source, const PlanarImage& destination) {
-    const YuvWeights weights = yuv_weights(matrix_, range_);
+    const YuvWeights weights = yuv_weights();
     const std::optional<PackedRows> packed = find_packed_rows(source);
     const int scratch_channels = source.channels == 1 ? 1 : 3;
     const std::ptrdiff_t scratch_stride = static_cast<std::ptrdiff_t>(source.width) * scratch_channels;
@@ -57,26 +55,26 @@ void Converter::convert(const FrameView& source, const PlanarImage& destination)
     const auto plane_row = [&](std::size_t plane, int row) {
         return destination.planes[plane] + row * destination.strides[plane];
     };
-    int first_gathered = 0;
-    int end_gathered = 0;
+    int first_packed = 0;
+    int end_packed = 0;
     const auto source_row = [&](int row) -> const std::uint8_t* {
         row = std::min(row, source.height - 1);
         if (packed) {
             return packed->data + row * source.row_stride;
         }
-        if (row >= end_gathered) {
-            first_gathered = row;
-            end_gathered = std::min(row + rows_per_pack(source), source.height);
-            pack_rows(source, row, end_gathered - row, scratch_channels, scratch_.data(), scratch_stride);
+        if (row >= end_packed) {
+            first_packed = row;
+            end_packed = std::min(row + rows_per_pack(source), source.height);
+            pack_rows(source, row, end_packed - row, scratch_channels, scratch_.data(), scratch_stride);
         }
-        return scratch_.data() + (row - first_gathered) * scratch_stride;
+        return scratch_.data() + (row - first_packed) * scratch_stride;
     };
 
     RowJob job;
     job.source_width = source.width;
     job.width = destination.width;
     for (int row = 0; row < destination.height; row += rows_per_job) {
-        // Rows come in order and a gather starts at an even row, so both rows of a job are in the same gather.
+        // Rows are visited in order, and packing begins at an even row, so both rows of a job are packed together.
         const int bottom = std::min(row + rows_per_job, destination.height) - 1;
         job.top = source_row(row);
         job.bottom = source_row(bottom);
@@ -94,9 +92,9 @@ void Converter::convert(const TiledView& source, const PlanarImage& destination)
     for (const Tile& tile : source.tiles) convert(tile.view, part_of(destination, region_of(tile, size)));
 }
 
-/// `region` begins at even coordinates.
+/// Return the planes of a region, whose coordinates are even.
 PlanarImage Converter::part_of(const PlanarImage& image, const Region& region) const {
-    const int chroma_step = format_ == PlanarFormat::yuv444p ? 1 : 2;  // Pixels for a sample.
+    const int chroma_step = format_ == PlanarFormat::yuv444p ? 1 : 2;  // Pixels per sample.
     const int chroma_x = format_ == PlanarFormat::nv12 ? region.x : region.x / chroma_step;
     PlanarImage part = image;
     part.planes[0] += region.y * image.strides[0] + region.x;
@@ -109,13 +107,13 @@ PlanarImage Converter::part_of(const PlanarImage& image, const Region& region) c
 }
 
 void Converter::fill_black(const PlanarImage& image) const {
-    const YuvWeights weights = yuv_weights(matrix_, range_);
+    const YuvWeights weights = yuv_weights();
     const auto fill = [&](std::size_t plane, int value, int width, int height) {
         for (int row = 0; row < height; ++row) {
             std::memset(image.planes[plane] + row * image.strides[plane], value, static_cast<std::size_t>(width));
         }
     };
-    // The biases are what is left of the formulas where all components are zero.
+    // With all components zero, the formulas leave only the biases.
     fill(0, weights.y_bias >> 8, image.width, image.height);
     const int neutral = weights.chroma_bias >> 8;
     const bool is_shared = format_ != PlanarFormat::yuv444p;

@@ -10,12 +10,10 @@
 
 namespace gymreel {
 
-enum class ColorMatrix { bt601, bt709 };
-enum class ColorRange { limited, full };
 enum class PlanarFormat { yuv420p, yuv444p, nv12 };
 
-/// The planes of the encoder's frame. `width` and `height` are the encoder's and may exceed the source's (odd sizes):
-/// the last column and row are repeated into the margin. NV12 has its interleaved chroma in `planes[1]`.
+/// The planes of the encoder's frame. `width` and `height` are those of the encoder and may be larger than the source's:
+/// the last column and row are repeated to fill the margin. In NV12, `planes[1]` holds U and V interleaved.
 ///
 /// Ownership: none.
 struct PlanarImage {
@@ -27,23 +25,27 @@ struct PlanarImage {
 
 struct RowKernels;
 
-/// Converts 8-bit RGB, RGBA or grey to 8-bit YUV, straight from the source's strides into the destination's planes.
-/// Chroma of 4:2:0 is the average of its 2x2 block: sited in the centre.
+/// Conversion of 8-bit RGB, RGBA or grey to 8-bit YUV: BT.709, limited range. It reads the source with its strides and
+/// writes the destination's planes, without a copy in between. A 4:2:0 chroma sample is the average of a 2x2 block and
+/// lies in its centre.
 ///
-/// Ownership: borrows both images for the length of one call.
-/// Thread: one call at a time for each converter (it keeps a few rows of scratch).
-/// Errors: std::bad_alloc from the first frame of a size that needs scratch; else none, the caller checks sizes and
-/// formats (every size at least 1, the destination's not below the source's).
+/// Ownership: borrows both images for one call.
+/// Thread: one call at a time for each converter, which keeps a few rows of scratch memory.
+/// Errors: std::bad_alloc when the first frame of a size needs scratch memory. The caller checks sizes and formats:
+/// every size is at least 1, and the destination is not smaller than the source.
 class Converter {
 public:
-    Converter(PlanarFormat format, ColorMatrix matrix, ColorRange range);
+    /// Use the fastest kernels that this processor runs.
+    explicit Converter(PlanarFormat format);
 
-    /// With one implementation of the rows instead of the fastest, for tests and benchmarks.
-    Converter(PlanarFormat format, ColorMatrix matrix, ColorRange range, const RowKernels& kernels);
+    /// Use the given kernels. For tests and benchmarks.
+    Converter(PlanarFormat format, const RowKernels& kernels);
 
     void convert(const FrameView& source, const PlanarImage& destination);
 
-    /// Converts each tile straight into its place and fills the rest with black. Errors: std::bad_alloc.
+    /// Convert each tile into its place and fill the rest with black.
+    ///
+    /// Errors: std::bad_alloc.
     void convert(const TiledView& source, const PlanarImage& destination);
 
 private:
@@ -51,8 +53,6 @@ private:
     void fill_black(const PlanarImage& image) const;
 
     PlanarFormat format_;
-    ColorMatrix matrix_;
-    ColorRange range_;
     const RowKernels* kernels_;
     std::vector<std::uint8_t> scratch_;
 };

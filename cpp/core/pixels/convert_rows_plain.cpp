@@ -2,67 +2,65 @@
 
 #include <algorithm>
 
-// The arithmetic, defined here once; every SIMD kernel gives the same bytes.
+// The arithmetic of the conversion. The SIMD kernels compute the same bytes.
 //
-// R, G, B in 0..255 are non-linear (gamma-coded) components. With E' = component / 255, both ITU-R BT.709-6 (section 3,
-// items 3.2 to 3.4) and BT.601-7 (sections 2.5.1 to 2.5.4) say
+// R, G, B in 0..255 are non-linear (gamma-coded) components. With E' = component / 255, ITU-R BT.709-6 (section 3, items
+// 3.2 to 3.4) defines
 //
-//     E'Y  = Kr E'R + (1 - Kr - Kb) E'G + Kb E'B        BT.709: Kr = 0.2126, Kb = 0.0722
-//     E'Cb = (E'B - E'Y) / (2 (1 - Kb))                 BT.601: Kr = 0.299,  Kb = 0.114
+//     E'Y  = Kr E'R + (1 - Kr - Kb) E'G + Kb E'B        Kr = 0.2126, Kb = 0.0722
+//     E'Cb = (E'B - E'Y) / (2 (1 - Kb))
 //     E'Cr = (E'R - E'Y) / (2 (1 - Kr))
 //
 //     limited range, 8 bits:  Y = 16 + 219 E'Y,  Cb = 128 + 224 E'Cb,  Cr = 128 + 224 E'Cr
-//     full range (ITU-T H.273, VideoFullRangeFlag = 1):  the same with 0 + 255 and 128 + 255, clamped to 0..255
 //
-// In fixed point a component is scaled to 0..65280 (256 times its value) and each product keeps its upper 16 bits: the
-// term in 1/256 of an output step, rounded down.
+// In fixed point, a component is scaled to 0..65280 (256 times its value), and of each product with a weight the upper
+// 16 bits are kept: the term in units of 1/256 of an output step, rounded down.
 //
 //     term(c, w) = (256 c * w) >> 16                         w = weight * 65536, rounded
 //     Y = (y_bias + term(R) + term(G) + term(B)) >> 8
 //     U = (chroma_bias - term(R) - term(G) + term(B)) >> 8   (V with R and B exchanged)
 //
-// The biases are the offset, plus one half to round, plus what the rounding down of the terms takes from the sum on
-// average (one and a half steps of luma, but half a step too much in chroma, where two terms are subtracted). Green's
-// weight is what the other two leave, so that the luma weights sum to the whole range (white is exactly 235 or 255) and
-// those of chroma to zero (a grey is 128). No sum leaves 0..65535 and nothing needs a clamp: full-range chroma, the
-// widest, spans 32895 - 32640 to 32895 + 32640. Against the formulas in double precision no value is off by more than
-// one, and 99.5 % are equal.
+// Each bias is the offset plus one half for rounding, plus a correction for the terms' being rounded down: on average
+// the sum is one and a half units too small for luma, and half a unit too large for chroma, where two terms are
+// subtracted. The weight of green is what the other two leave, so that the luma weights sum to the whole range (white is
+// exactly 235) and the chroma weights to zero (grey is exactly 128). No sum leaves 0..65535, so nothing is clamped.
+// Compared with the formulas in double precision no value is off by more than one, and 99.5 % are equal.
 //
-// Chroma of 4:2:0 is that of the box average of its 2x2 block, sited in the centre: 64 times the sum of the four
-// components takes the place of 256 c, so nothing is rounded before the matrix.
+// A 4:2:0 chroma sample is computed from the average of its 2x2 block and lies in the centre of the block: 64 times the
+// sum of the four components replaces 256 c, so nothing is rounded before the matrix.
 
 namespace gymreel {
 namespace {
 
 constexpr std::uint16_t to_fixed(double weight) { return static_cast<std::uint16_t>(weight * 65536.0 + 0.5); }
 
-constexpr YuvWeights make_weights(double kr, double kb, ColorRange range) {
-    const bool full = range == ColorRange::full;
-    const double luma = full ? 1.0 : 219.0 / 255.0;
-    const double chroma = full ? 1.0 : 224.0 / 255.0;
+constexpr YuvWeights make_weights() {
+    constexpr double kr = 0.2126;
+    constexpr double kb = 0.0722;
+    constexpr double luma = 219.0 / 255.0;
+    constexpr double chroma = 224.0 / 255.0;
     YuvWeights w;
     w.y_from_r = to_fixed(luma * kr);
     w.y_from_b = to_fixed(luma * kb);
-    // The whole of full range is 65536; as an int, because only the difference fits 16 bits.
-    w.y_from_g = static_cast<std::uint16_t>(static_cast<int>(luma * 65536.0 + 0.5) - w.y_from_r - w.y_from_b);
+    w.y_from_g = static_cast<std::uint16_t>(to_fixed(luma) - w.y_from_r - w.y_from_b);
     w.chroma_from_own = to_fixed(chroma * 0.5);
     w.u_from_r = to_fixed(chroma * 0.5 * kr / (1.0 - kb));
     w.u_from_g = static_cast<std::uint16_t>(w.chroma_from_own - w.u_from_r);
     w.v_from_b = to_fixed(chroma * 0.5 * kb / (1.0 - kr));
     w.v_from_g = static_cast<std::uint16_t>(w.chroma_from_own - w.v_from_b);
-    w.y_bias = static_cast<std::uint16_t>((full ? 0 : 16 * 256) + 128 + 1);
+    w.y_bias = 16 * 256 + 128 + 1;
     w.chroma_bias = 128 * 256 + 128 - 1;
     return w;
 }
 
-/// Pixels of one row: 256 times each component. Rows are converted in such pieces because compilers vectorise loops
-/// over these arrays, but not over interleaved bytes.
+/// Up to 128 pixels of a row, each component times 256. Rows are converted in such pieces because compilers vectorise
+/// loops over these arrays, but not over interleaved bytes.
 struct Piece {
     static constexpr int max_pixels = 128;
     std::array<std::uint16_t, max_pixels> r, g, b;
 };
 
-/// Loads `num_pixels` pixels from column `x` on; the last one is repeated beyond the source's end.
+/// Load `num_pixels` pixels, beginning with column `x`. Beyond the end of the source the last pixel is repeated.
 template <RowLayout layout>
 void load(const std::uint8_t* row, int source_width, int x, int num_pixels, Piece& piece) {
     constexpr std::size_t r = layout == RowLayout::bgr24 ? 2 : 0;
@@ -96,7 +94,7 @@ void luma(const YuvWeights& w, const Piece& c, int num_pixels, std::uint8_t* y) 
     }
 }
 
-/// `step` is 2 where U and V take turns.
+/// Write U and V. `step` is 2 if they are interleaved.
 template <int step>
 void chroma(const YuvWeights& w, const Piece& c, int num_samples, std::uint8_t* u, std::uint8_t* v) {
     for (std::size_t i = 0; i < static_cast<std::size_t>(num_samples); ++i) {
@@ -109,7 +107,7 @@ void chroma(const YuvWeights& w, const Piece& c, int num_samples, std::uint8_t* 
     }
 }
 
-/// Overwrites the first half of `top` with the averages of the 2x2 blocks; exact, because 256 times anything is
+/// Overwrite the first half of `top` with the averages of the 2x2 blocks. They are exact, because 256 times an integer is
 /// divisible by four.
 void average_blocks(Piece& top, const Piece& bottom, int num_blocks) {
     const auto average = [&](auto& t, const auto& b) {
@@ -124,7 +122,7 @@ void average_blocks(Piece& top, const Piece& bottom, int num_blocks) {
 
 template <RowLayout layout>
 void convert_444(const YuvWeights& weights, const RowJob& job) {
-    const YuvWeights w = weights;  // A copy: the compiler cannot know that a plane does not overlap the weights.
+    const YuvWeights w = weights;  // A copy, because the compiler must assume that a plane overlaps `weights`.
     Piece piece;
     for (int x = 0; x < job.width; x += Piece::max_pixels) {
         const int num_pixels = std::min(Piece::max_pixels, job.width - x);
@@ -155,7 +153,7 @@ void convert_420(const YuvWeights& weights, const RowJob& job) {
     }
 }
 
-/// In the order of `PlanarFormat`.
+/// Return the kernels in the order of PlanarFormat.
 template <RowLayout layout>
 constexpr std::array<RowKernel, num_planar_formats> kernels_for() {
     return {convert_420<layout, false>, convert_444<layout>, convert_420<layout, true>};
@@ -163,8 +161,9 @@ constexpr std::array<RowKernel, num_planar_formats> kernels_for() {
 
 }  // namespace
 
-YuvWeights yuv_weights(ColorMatrix matrix, ColorRange range) {
-    return matrix == ColorMatrix::bt709 ? make_weights(0.2126, 0.0722, range) : make_weights(0.299, 0.114, range);
+YuvWeights yuv_weights() noexcept {
+    static constexpr YuvWeights bt709_limited = make_weights();
+    return bt709_limited;
 }
 
 const RowKernels& plain_row_kernels() {

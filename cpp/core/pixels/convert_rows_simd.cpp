@@ -1,11 +1,12 @@
-// The row kernels in Google Highway: this file is compiled once for each instruction set and the processor picks at run
-// time. The arithmetic is that of convert_rows_plain.cpp, to the bit.
+// The row kernels, written with Google Highway: this file is compiled once for each instruction set, and the best one for
+// the processor is chosen at run time. The arithmetic is that of convert_rows_plain.cpp, bit for bit.
 //
-// A vector holds 8-bit samples of N neighbouring pixels. Seen as 16-bit lanes, `v << 8` is 256 times each even sample
-// and `v & 0xFF00` 256 times each odd one, which is just what `term` wants; and each result ends in the upper byte of
-// its lane, so that `even >> 8 | odd & 0xFF00` are the results in order. No sample is ever widened or packed.
+// A vector holds 8-bit samples of N neighbouring pixels. Seen as 16-bit lanes, `v << 8` is 256 times each even sample and
+// `v & 0xFF00` is 256 times each odd one, which is the scaling that `term` needs. Each result is in the upper byte of its
+// lane, so that `even >> 8 | odd & 0xFF00` puts the results in order. No sample has to be widened or packed.
 //
-// Why not a library: swscale is about ten times slower, and libyuv, at about our speed, knows BT.601 only for RGB24.
+// Existing libraries do not serve: swscale is about ten times slower, and libyuv, at about the same speed, supports only
+// BT.601 for RGB24.
 
 #if defined(GYMREEL_HAVE_HIGHWAY)
 
@@ -14,7 +15,7 @@
 #include <algorithm>
 #include <cstring>
 
-// Vectors without a compile-time size cannot be members of a struct; ARM has NEON instead.
+// Vectors whose size is unknown at compile time cannot be members of a struct. ARM uses NEON instead.
 #define HWY_DISABLED_TARGETS (HWY_SVE | HWY_SVE2 | HWY_SVE_256 | HWY_SVE2_128 | HWY_RVV)
 
 #undef HWY_TARGET_INCLUDE
@@ -28,7 +29,7 @@ namespace {
 
 #if HWY_TARGET == HWY_SCALAR || HWY_TARGET == HWY_EMU128 || (defined(HWY_SSE2) && HWY_TARGET == HWY_SSE2)
 
-// Without byte shuffles the plain loops are faster.
+// Without byte shuffles the portable loops are faster.
 const RowKernels* row_kernels() { return &plain_row_kernels(); }
 
 #else
@@ -89,7 +90,7 @@ HWY_INLINE Terms odd_scaled(const Vectors& w, const Samples& s) {
     return {odd_scaled(w, s.r), odd_scaled(w, s.g), odd_scaled(w, s.b)};
 }
 
-/// The upper bytes of all lanes, one after the other.
+/// Return the upper bytes of the even and odd lanes in the order of their pixels.
 HWY_INLINE V8 merge(const Vectors& w, V16 even, V16 odd) {
     return hn::BitCast(d8, hn::Or(hn::ShiftRight<8>(even), hn::And(odd, w.upper)));
 }
@@ -113,7 +114,7 @@ HWY_INLINE V8 luma(const Vectors& w, const Samples& s) {
     return merge(w, luma(w, even_scaled(s)), luma(w, odd_scaled(w, s)));
 }
 
-/// 64 times the sum of each 2x2 block.
+/// Return 64 times the sum of each 2x2 block.
 HWY_INLINE V16 sum_blocks(const Vectors& w, V8 top, V8 bottom) {
     const V16 t = hn::BitCast(d16, top);
     const V16 b = hn::BitCast(d16, bottom);
@@ -122,7 +123,7 @@ HWY_INLINE V16 sum_blocks(const Vectors& w, V8 top, V8 bottom) {
     return hn::ShiftLeft<6>(hn::Add(even, odd));
 }
 
-/// Where one vector of pixels goes: rows of the planes, or of the scratch of a row's end.
+/// The destinations of one vector of pixels: rows of the planes, or scratch memory at the end of a row.
 struct Outputs {
     std::uint8_t *y_top, *y_bottom, *u, *v;
 };
@@ -170,7 +171,7 @@ HWY_INLINE void convert_vector(const Vectors& w, const std::uint8_t* top, const 
     }
 }
 
-/// Copies `num_pixels` pixels from column `x` on and repeats the last one beyond the source's end.
+/// Copy `num_pixels` pixels, beginning with column `x`. Beyond the end of the source the last pixel is repeated.
 template <int num_bytes>
 void copy_end(const std::uint8_t* row, int source_width, int x, int num_pixels, std::uint8_t* to) {
     const int num_real = std::clamp(source_width - x, 0, num_pixels);
@@ -188,7 +189,7 @@ template <RowLayout layout, PlanarFormat format>
 void convert_rows(const YuvWeights& weights, const RowJob& job) {
     constexpr int pixel_bytes = bytes_per_pixel(layout);
     constexpr bool has_two_rows = format != PlanarFormat::yuv444p;
-    // Chroma bytes written for each pixel, in halves.
+    // Chroma bytes per pixel, in units of one half.
     constexpr int chroma_halves = format == PlanarFormat::yuv420p ? 1 : 2;
     const int lanes = static_cast<int>(hn::Lanes(d8));
     const Vectors w = broadcast(weights);
@@ -204,18 +205,18 @@ void convert_rows(const YuvWeights& weights, const RowJob& job) {
         convert_at(x);
     }
     if (x > 0 && job.width == job.source_width && job.width % 2 == 0) {
-        // The end of a row of even width: the last whole vector, which converts some pixels again.
+        // The rest of a row of even width: one vector that ends with the row and converts some pixels a second time.
         if (x < job.width) {
             convert_at(job.width - lanes);
         }
         return;
     }
-    // Anything else at the end goes through scratch, so that no byte beyond a row is read or written.
+    // Any other rest goes through scratch memory, so that no byte beyond the row is read or written.
     while (x < job.width) {
         alignas(max_lanes) std::uint8_t in[2][max_lanes * pixel_bytes] = {};
         alignas(max_lanes) std::uint8_t out[4][max_lanes];
         const int num_left = std::min(lanes, job.width - x);
-        const int num_even = num_left + num_left % 2;  // The padding of an odd width's last block.
+        const int num_even = num_left + num_left % 2;  // Pads the last block of an odd width.
         copy_end<pixel_bytes>(job.top, job.source_width, x, num_even, in[0]);
         if (has_two_rows) {
             copy_end<pixel_bytes>(job.bottom, job.source_width, x, num_even, in[1]);
@@ -237,7 +238,7 @@ void convert_rows(const YuvWeights& weights, const RowJob& job) {
     }
 }
 
-/// In the order of `PlanarFormat`.
+/// Return the kernels in the order of PlanarFormat.
 template <RowLayout layout>
 constexpr std::array<RowKernel, num_planar_formats> kernels_for() {
     return {convert_rows<layout, PlanarFormat::yuv420p>, convert_rows<layout, PlanarFormat::yuv444p>,

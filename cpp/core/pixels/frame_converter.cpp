@@ -4,6 +4,7 @@
 #include "core/pixels/convert.hpp"
 #include "core/pixels/pack.hpp"
 #include "core/pixels/palette.hpp"
+#include "core/pixels/tiles.hpp"
 
 extern "C" {
 #include <libavutil/pixdesc.h>
@@ -28,7 +29,7 @@ std::optional<PlanarFormat> planar_format(AVPixelFormat format) {
 
 class PlanarConverter final : public FrameConverter {
 public:
-    explicit PlanarConverter(PlanarFormat format) : converter_(format, ColorMatrix::bt709, ColorRange::limited) {}
+    explicit PlanarConverter(PlanarFormat format) : converter_(format) {}
 
     void convert(const FrameView& source, AVFrame& destination) override {
         converter_.convert(source, planes_of(destination));
@@ -64,7 +65,8 @@ private:
     Palettizer palettizer_;
 };
 
-/// swscale for every other format. It reads past the end of rows, so it gets a padded copy and never borrowed memory.
+/// Conversion by swscale, for every other format. swscale reads beyond the end of rows, so it gets a padded copy and
+/// never borrowed memory.
 class ScalerConverter final : public FrameConverter {
 public:
     explicit ScalerConverter(AVPixelFormat format) : format_(format) {}
@@ -109,13 +111,13 @@ private:
     ScalerPtr scaler_;
     std::vector<std::uint8_t> copy_;
     int stride_ = 0;
-    int channels_ = 0;  // Of the frames that scaler_ was opened for.
+    int channels_ = 0;  // Of the frames that the scaler was opened for.
 };
 
 }  // namespace
 
 void FrameConverter::convert_tiles(const TiledView& source, AVFrame& destination) {
-    canvas_.resize(copied_size(source));
+    canvas_.resize(canvas_bytes(source));
     convert(compose(source, canvas_.data()), destination);
 }
 
@@ -128,7 +130,7 @@ std::unique_ptr<FrameConverter> make_frame_converter(AVPixelFormat format) {
 bool is_convertible(AVPixelFormat format) noexcept {
     const AVPixFmtDescriptor* const descriptor = av_pix_fmt_desc_get(format);
     if (descriptor == nullptr || (descriptor->flags & AV_PIX_FMT_FLAG_HWACCEL) != 0) return false;
-    // These mean full range by their name (FFmpeg deprecates them); what is written here is limited range.
+    // The deprecated yuvj formats imply full range, but the conversion writes limited range.
     if (std::strncmp(descriptor->name, "yuvj", 4) == 0) return false;
     return format == AV_PIX_FMT_PAL8 || planar_format(format).has_value() || sws_isSupportedOutput(format) != 0;
 }

@@ -1,8 +1,7 @@
 #pragma once
 
 #include "core/ffmpeg/ffmpeg_ptr.hpp"
-#include "core/pixels/frame_view.hpp"
-#include "core/pixels/tiles.hpp"
+#include "core/pixels/frame_pixels.hpp"
 
 #include <cstdint>
 #include <memory>
@@ -10,10 +9,13 @@
 
 namespace gymreel {
 
-/// Fills the encoder's frame from a borrowed one.
+/// Conversion of a frame into the pixel format of an encoder.
 ///
-/// The encoder's frame may be larger by a row or a column (odd sizes); the last ones are repeated into that margin.
-/// Thread: one at a time. Errors: Error (encode), std::bad_alloc.
+/// The encoder's frame may be one row or one column larger than the source; the last row and column are repeated there.
+///
+/// Ownership: borrows both images for one call.
+/// Thread: one at a time.
+/// Errors: Error (encode), std::bad_alloc.
 class FrameConverter {
 public:
     FrameConverter() = default;
@@ -23,18 +25,21 @@ public:
 
     virtual void convert(const FrameView& source, AVFrame& destination) = 0;
 
-    /// As what the tiles show, as one picture. Here they are painted on a canvas first; a converter that can write to
-    /// parts of the encoder's frame does without.
+    /// Convert tiles as one picture. By default they are painted on a canvas first; a converter that can write to a part
+    /// of the encoder's frame avoids that copy.
     virtual void convert_tiles(const TiledView& source, AVFrame& destination);
 
 private:
     std::vector<std::uint8_t> canvas_;
 };
 
-/// The way into `format`: our kernels for yuv420p, yuv444p and nv12, a palette for pal8, swscale for the rest.
+/// Return a converter to `format`: the kernels of convert_rows.hpp for yuv420p, yuv444p and nv12, Palettizer for pal8, and
+/// swscale for every other format.
+///
+/// Errors: std::bad_alloc.
 std::unique_ptr<FrameConverter> make_frame_converter(AVPixelFormat format);
 
-/// True where a frame can be converted to `format`.
+/// Return whether frames can be converted to `format`.
 bool is_convertible(AVPixelFormat format) noexcept;
 
 }  // namespace gymreel

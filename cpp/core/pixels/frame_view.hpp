@@ -5,13 +5,13 @@
 
 namespace gymreel {
 
-/// Pixels that somebody else owns: one uint8 frame and the steps, in bytes, from a row, a pixel and a channel to the
-/// next. Any step may be negative or zero (flipped, transposed and broadcast arrays).
+/// Pixels of one uint8 frame that belong to somebody else, with the distances in bytes from one row, pixel and channel
+/// to the next. A distance may be negative or zero: arrays can be flipped, transposed and broadcast.
 ///
-/// Ownership: none. Whoever makes the view keeps the pixels alive and unchanged for as long as it is used.
+/// Ownership: none. Whoever makes the view keeps the pixels alive and unchanged while it is in use.
 struct FrameView {
     const std::uint8_t* data = nullptr;  ///< Row 0, pixel 0, channel 0.
-    int width = 0;                       ///< Pixels, at least 1.
+    int width = 0;                       ///< Pixels in a row, at least 1.
     int height = 0;                      ///< Rows, at least 1.
     int channels = 0;                    ///< 1 (grey), 3 (RGB) or 4 (RGBA, alpha ignored).
     std::ptrdiff_t row_stride = 0;

@@ -7,12 +7,12 @@
 namespace gymreel {
 namespace {
 
-/// Transposed: the pixels of a column are closer together than those of a row.
+/// Return whether the pixels of a column are closer together than those of a row, as in a transposed frame.
 bool has_closer_columns(const FrameView& source) {
     return std::abs(source.pixel_stride) > std::abs(source.row_stride) && source.row_stride != 0;
 }
 
-/// Copies pixels, `num_inner` at a time with one step and `num_outer` times with another.
+/// Copy `num_outer` runs of `num_inner` pixels each. The strides are the distances between runs and between pixels.
 template <typename CopyPixel>
 void copy_pixels(const std::uint8_t* from, std::uint8_t* to, int num_outer, int num_inner, std::ptrdiff_t from_outer,
                  std::ptrdiff_t from_inner, std::ptrdiff_t to_outer, std::ptrdiff_t to_inner, CopyPixel copy_pixel) {
@@ -32,7 +32,7 @@ void pack_strided_rows(const FrameView& source, int first_row, int num_rows, std
                        std::ptrdiff_t stride) {
     const std::uint8_t* const first = source.data + first_row * source.row_stride;
     const auto copy = [&](auto copy_pixel) {
-        // The inner loop runs along the shorter step of the source.
+        // The inner loop follows the smaller stride of the source.
         if (has_closer_columns(source)) {
             copy_pixels(first, destination, source.width, num_rows, source.pixel_stride, source.row_stride,
                         num_channels, stride, copy_pixel);

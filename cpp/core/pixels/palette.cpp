@@ -9,7 +9,7 @@ namespace {
 
 constexpr std::uint32_t opaque = 0xFF000000U;
 constexpr int histogram_bits = 5;
-constexpr int num_slots = 1024;  // Four times the colours: short probes.
+constexpr int num_slots = 1024;  // Four times as many as colours, so that probes stay short.
 
 constexpr std::uint32_t make_color(std::uint32_t red, std::uint32_t green, std::uint32_t blue) {
     return opaque | red << 16U | green << 8U | blue;
@@ -26,7 +26,7 @@ constexpr std::size_t bin_of(std::uint32_t color) {
     return bin;
 }
 
-/// All pixels of one histogram bin.
+/// The pixels of one histogram bin.
 struct Bin {
     std::size_t number = 0;
     std::uint64_t count = 0;
@@ -35,12 +35,12 @@ struct Bin {
     int mean(int channel) const { return static_cast<int>((sums.at(channel) + count / 2) / count); }
 };
 
-/// A run of bins that will share one colour.
+/// A range of bins that will share one colour.
 struct Box {
     std::vector<Bin>::iterator begin;
     std::vector<Bin>::iterator end;
     int widest_channel = 0;
-    std::uint64_t weight = 0;  // Pixels times the widest side: where a cut helps most.
+    std::uint64_t weight = 0;  // Pixels times the longest side: the heaviest box gains most from a split.
 
     Box(std::vector<Bin>::iterator first, std::vector<Bin>::iterator last) : begin(first), end(last) {
         std::uint64_t pixels = 0;
@@ -60,7 +60,7 @@ struct Box {
 
     bool can_split() const { return weight > 0 && end - begin > 1; }
 
-    /// Keeps the lower half of the pixels and returns the upper one.
+    /// Keep the lower half of the pixels and return the upper half.
     Box split() {
         const int channel = widest_channel;
         std::sort(begin, end, [channel](const Bin& a, const Bin& b) { return a.mean(channel) < b.mean(channel); });
@@ -92,7 +92,7 @@ const Palettizer::Palette& Palettizer::convert(const FrameView& frame, std::uint
         }
     }
     if (!convert_exactly(indices, stride)) {
-        forget();  // Colours of earlier frames may have crowded out those of this one.
+        forget();  // Colours of earlier frames may have left no room for those of this one.
         if (!convert_exactly(indices, stride)) convert_by_median_cut(indices, stride);
     }
     return palette_;
@@ -103,7 +103,7 @@ bool Palettizer::convert_exactly(std::uint8_t* indices, std::ptrdiff_t stride) {
     int last_index = 0;
     int x = 0;
     for (const std::uint32_t color : pixels_) {
-        if (color != last_color) {  // 0 is transparent and no pixel's colour, so the first pixel comes here.
+        if (color != last_color) {  // No pixel has the colour 0, so the first one always gets here.
             last_index = find_or_add(color);
             if (last_index < 0) return false;
             last_color = color;
@@ -119,7 +119,7 @@ bool Palettizer::convert_exactly(std::uint8_t* indices, std::ptrdiff_t stride) {
 
 int Palettizer::find_or_add(std::uint32_t color) {
     constexpr std::uint32_t golden_ratio = 2654435769U;  // Fibonacci hashing.
-    std::size_t slot = color * golden_ratio >> 22U;      // The ten highest bits: num_slots.
+    std::size_t slot = color * golden_ratio >> 22U;      // The ten highest bits, one of num_slots values.
     while (slots_[slot].index >= 0 && slots_[slot].color != color) slot = (slot + 1) % num_slots;
     if (slots_[slot].index < 0) {
         if (num_colors_ == max_colors) return -1;
@@ -131,8 +131,8 @@ int Palettizer::find_or_add(std::uint32_t color) {
 }
 
 void Palettizer::forget() {
-    // GIF's encoder takes the first transparent entry that it sees for all frames, so it must be one that no colour ever
-    // gets, and the free ones must not be it.
+    // FFmpeg's GIF encoder remembers the first transparent entry that it finds and uses it for all frames. So that entry
+    // must never get a colour, and unused entries must be opaque.
     palette_.fill(opaque);
     palette_.back() = 0;
     num_colors_ = 0;
@@ -180,7 +180,7 @@ void Palettizer::convert_by_median_cut(std::uint8_t* indices, std::ptrdiff_t str
             indices += stride;
         }
     }
-    // The next frame starts its own exact palette: these entries are averages, not colours that were seen.
+    // These entries are averages, so the next frame must not look for its colours among them.
     num_colors_ = max_colors;
 }
 

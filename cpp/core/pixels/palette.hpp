@@ -8,26 +8,27 @@
 
 namespace gymreel {
 
-/// Turns RGB frames into at most 255 colours and an index for each pixel, as GIF wants them.
+/// Reduction of frames to at most 255 colours and one palette index per pixel, as GIF needs them.
 ///
-/// A frame with few colours (most 2-D environments) keeps them exactly, and the palette then stays the same from frame
-/// to frame, so that GIF stores only what moved. A frame with more is reduced by median cut (P. Heckbert, "Color image
-/// quantization for frame buffer display", 1982) over a histogram of 5 bits a channel.
+/// A frame with few colours, as most 2-D environments draw, keeps them exactly. The palette then stays the same from frame
+/// to frame, so that GIF stores only the pixels that changed. A frame with more colours is reduced by median cut
+/// (P. Heckbert, "Color image quantization for frame buffer display", 1982) over a histogram of 5 bits per channel.
 ///
 /// Thread: one at a time.
 /// Errors: std::bad_alloc.
 class Palettizer {
 public:
-    /// 0xAARRGGBB; the last one is transparent, which lets the encoder mark unchanged pixels.
+    /// Colours as 0xAARRGGBB. The last one is transparent, so that the encoder can mark unchanged pixels.
     using Palette = std::array<std::uint32_t, 256>;
 
     Palettizer();
 
-    /// Writes one index for each pixel to `indices` (rows `stride` bytes apart) and returns the palette they point into.
+    /// Write one index per pixel to `indices`, whose rows are `stride` bytes apart, and return the palette. The palette is
+    /// valid until the next call.
     const Palette& convert(const FrameView& frame, std::uint8_t* indices, std::ptrdiff_t stride);
 
 private:
-    static constexpr int max_colors = 255;  // One entry stays free for "transparent".
+    static constexpr int max_colors = 255;  // The last entry is reserved for transparency.
 
     bool convert_exactly(std::uint8_t* indices, std::ptrdiff_t stride);
     void convert_by_median_cut(std::uint8_t* indices, std::ptrdiff_t stride);
@@ -41,8 +42,8 @@ private:
 
     Palette palette_{};
     int num_colors_ = 0;
-    std::vector<Slot> slots_;            // Open addressing, colour to index.
-    std::vector<std::uint32_t> pixels_;  // The frame as 0xFFRRGGBB.
+    std::vector<Slot> slots_;            // A hash table from colour to index, with open addressing.
+    std::vector<std::uint32_t> pixels_;  // The current frame as 0xFFRRGGBB.
     int width_ = 0;
 };
 

@@ -1,6 +1,5 @@
 #include "core/pixels/tiles.hpp"
 
-#include "core/pixels/checksum.hpp"
 #include "core/pixels/pack.hpp"
 
 #include <algorithm>
@@ -14,11 +13,7 @@ constexpr int rgb_channels = 3;
 
 constexpr int round_up_to_even(int size) { return size + size % 2; }
 
-std::size_t canvas_size(const TiledView& frame) {
-    return static_cast<std::size_t>(frame.width) * static_cast<std::size_t>(frame.height) * rgb_channels;
-}
-
-/// The same pixels as three channels.
+/// Return a view of the same pixels with three channels.
 FrameView as_rgb(FrameView view) {
     if (view.channels == 1) view.channel_stride = 0;
     view.channels = rgb_channels;
@@ -27,25 +22,8 @@ FrameView as_rgb(FrameView view) {
 
 }  // namespace
 
-FrameSize size_of(const FramePixels& pixels) {
-    return std::visit([](const auto& frame) { return FrameSize{frame.width, frame.height}; }, pixels);
-}
-
-std::size_t packed_size(const FramePixels& pixels) {
-    if (const auto* const view = std::get_if<FrameView>(&pixels)) return packed_size(*view);
-    std::size_t size = 0;
-    for (const Tile& tile : std::get<TiledView>(pixels).tiles) size += packed_size(tile.view);
-    return size;
-}
-
-std::size_t copied_size(const FramePixels& pixels) {
-    if (const auto* const view = std::get_if<FrameView>(&pixels)) return packed_size(*view);
-    return canvas_size(std::get<TiledView>(pixels));
-}
-
-FrameView pack_frame(const FramePixels& pixels, std::uint8_t* destination) {
-    if (const auto* const view = std::get_if<FrameView>(&pixels)) return pack_frame(*view, destination);
-    return compose(std::get<TiledView>(pixels), destination);
+std::size_t canvas_bytes(const TiledView& frame) noexcept {
+    return static_cast<std::size_t>(frame.width) * static_cast<std::size_t>(frame.height) * rgb_channels;
 }
 
 FrameView compose(const TiledView& frame, std::uint8_t* canvas) {
@@ -77,20 +55,13 @@ FrameView compose(const TiledView& frame, std::uint8_t* canvas) {
     return {canvas, frame.width, frame.height, rgb_channels, stride, rgb_channels, 1};
 }
 
-std::uint64_t checksum(const FramePixels& pixels) {
-    if (const auto* const view = std::get_if<FrameView>(&pixels)) return checksum(*view);
-    std::uint64_t sum = first_checksum;
-    for (const Tile& tile : std::get<TiledView>(pixels).tiles) sum = checksum(tile.view, sum);
-    return sum;
-}
-
 Region region_of(const Tile& tile, FrameSize canvas) noexcept {
     return {tile.x, tile.y, std::min(round_up_to_even(tile.view.width), canvas.width - tile.x),
             std::min(round_up_to_even(tile.view.height), canvas.height - tile.y)};
 }
 
 std::vector<Region> find_gaps(const TiledView& frame, FrameSize canvas) {
-    // Between two neighbouring edges nothing begins and nothing ends: a band of rows that are all alike.
+    // No tile begins or ends between two neighbouring edges, so all rows of such a band have the same gaps.
     std::vector<int> edges{0, canvas.height};
     for (const Tile& tile : frame.tiles) {
         const Region region = region_of(tile, canvas);
