@@ -1,8 +1,8 @@
-"""gymreel records what agents do: every frame, in the right colours, off the training loop.
+"""gymreel records environments to video files, encoding on background threads.
 
-``gymreel.wrappers`` holds drop-in replacements of Gymnasium's ``RecordVideo`` and
-``RecordEpisodeStatistics``; ``gymreel.VideoWriter`` records frames from anywhere and needs no
-Gymnasium.
+``gymreel.wrappers`` has drop-in replacements for Gymnasium's ``RecordVideo`` and
+``RecordEpisodeStatistics``. ``gymreel.VideoWriter`` records frames from any source and does not
+need Gymnasium.
 """
 
 from __future__ import annotations
@@ -14,9 +14,8 @@ try:
 except ImportError as error:
     raise ImportError(
         "gymreel's native module could not be loaded. In a source checkout run `make demo` or "
-        "`pip install .`; after an update of FFmpeg reinstall gymreel, which is built against one "
-        "major version of it. "
-        f"The loader said: {error}"
+        "`pip install .`. After an update of FFmpeg, reinstall gymreel, which is built against one "
+        f"major version of it. The loader reported: {error}"
     ) from error
 
 from gymreel import keep, triggers

@@ -1,4 +1,4 @@
-"""``python -m gymreel``: what gymreel does from the command line."""
+"""The command line: ``python -m gymreel COMMAND``."""
 
 from __future__ import annotations
 
@@ -13,23 +13,20 @@ _COMMANDS = (run, recover, doctor)
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Do what the arguments say.
+    """Run a command and return the exit status.
 
     Args:
-        arguments: Without the program's name.
-
-    Returns:
-        The exit status.
+        arguments: The command line without the name of the program.
     """
     parser = argparse.ArgumentParser(
         prog="python -m gymreel",
-        description="Records what agents do. `COMMAND --help` says more about each command.",
+        description="Records environments to video files. `COMMAND --help` describes a command.",
     )
     parser.add_argument("--version", action="version", version=f"gymreel {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
     for command in _COMMANDS:
         command.add_parser(commands)
-    # What a script is given is its own affair, whatever it looks like.
+    # The arguments of a script must not be parsed here.
     own, rest = run.split(arguments)
     parsed = parser.parse_args(own)
     if not hasattr(parsed, "function"):

@@ -1,7 +1,8 @@
-"""Options of an encoder that its list of options does not tell about.
+"""Checks of encoder options that only the encoder itself can judge.
 
-Libraries such as x264 have parameters of their own, behind options that take any text. What they do
-not know is found by opening the encoder once. What would read or write files is refused by name.
+Libraries such as x264 have parameters of their own, behind options that take any text. The encoder
+is opened once to find out whether it knows them. Parameters that would make it read or write other
+files are refused by name.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ __all__ = ["check_settings", "first_line"]
 
 _FILE_PARAMETERS = frozenset(
     {
-        # FFmpeg's and x264's; a second pass needs the file that the first one writes.
+        # FFmpeg and x264. A second pass needs the file that the first one writes.
         "cqmfile",
         "dump-yuv",
         "fastfirstpass",
@@ -28,7 +29,7 @@ _FILE_PARAMETERS = frozenset(
         "passes",
         "passlogfile",
         "stats",
-        # x265's.
+        # x265.
         "abr-ladder",
         "analysis-load",
         "analysis-reuse-file",
@@ -46,7 +47,7 @@ _FILE_PARAMETERS = frozenset(
         "recon",
         "scaling-list",
         "zonefile",
-        # Of AV1's and Kvazaar's.
+        # AV1 encoders and Kvazaar.
         "cqm-file",
         "debug",
         "fgs-table",
@@ -64,19 +65,19 @@ _REFUSAL = re.compile(
     r"bad option|bad value|error parsing|error setting|invalid option|invalid value|unknown option",
     re.IGNORECASE,
 )
-_WHO = re.compile(r"^\[[^\]]* @ [^\]]*\] ")  # "[libx264 @ 0x7f92c4000f40] " says nothing new.
+_WHO = re.compile(r"^\[[^\]]* @ [^\]]*\] ")  # "[libx264 @ 0x7f92c4000f40] "
 
 
 def _refuse_files(options: Mapping[str, str]) -> None:
-    """Refuse options with which an encoder would read or write files besides the video.
+    """Refuse options that make an encoder read or write files besides the video.
 
     Raises:
-        ConfigError: There is one.
+        ConfigError: There is such an option.
     """
     for name, value in options.items():
         names = [name]
         if _HOLDS_PARAMETERS.fullmatch(name):
-            # Quoting does not hide a name.
+            # Without quotes and spaces, which could hide a name.
             plain = re.sub(r"[\\'\s]", "", value)
             names += [entry.partition("=")[0] for entry in re.split("[:,]", plain)]
         for each in names:
@@ -88,7 +89,7 @@ def _refuse_files(options: Mapping[str, str]) -> None:
 
 
 def _is_plain(name: str, value: str) -> bool:
-    """Return whether an option of that name is FFmpeg's own, and only a number."""
+    """Return whether an option is FFmpeg's own of that name, which only takes a number."""
     return name in ("film-grain", "debug") and value.isdigit()
 
 
@@ -101,23 +102,23 @@ def check_settings(
     usual: Sequence[tuple[str, str]],
     options: Mapping[str, str],
 ) -> None:
-    """Refuse settings with which an encoder cannot be opened, or that it passes over.
+    """Refuse settings that an encoder rejects, ignores, or needs other files for.
 
-    So are those with which it reads or writes files besides the video. Each set of settings that
-    will do is tried once in a process. Where the encoder cannot be opened with its usual settings
-    either, as a device is missing, for example, nothing is said: the first frame will tell.
+    Valid settings are tried once per process. If the encoder cannot be opened with its default
+    settings either, because a device is missing, for example, nothing is refused here, and the
+    first frame will fail.
 
     Args:
-        argument: What the caller knows the settings by, as ``name=value``.
-        encoder: FFmpeg's encoder.
-        pixel_format: In FFmpeg's words.
-        fps: The frame rate, as numerator and denominator.
-        settings: All that it is opened with.
-        usual: What it is opened with where the caller gives nothing.
-        options: What the caller gives as options.
+        argument: The settings as the user passed them, as ``name=value``.
+        encoder: Name of FFmpeg's encoder.
+        pixel_format: Pixel format, by FFmpeg's name.
+        fps: Frame rate, as numerator and denominator.
+        settings: All options that the encoder will be opened with.
+        usual: The options that it is opened with by default.
+        options: The ``options`` of the user.
 
     Raises:
-        ConfigError: The encoder does not take them, or there is one that stands for files.
+        ConfigError: The encoder does not take the settings, or an option names a file.
     """
     _refuse_files(options)
     if options and _core.encodes_in_two_passes(encoder, list(settings)):
@@ -136,7 +137,7 @@ def check_settings(
 
 
 class _RefusedError(Exception):
-    """Why an encoder does not take its options."""
+    """An encoder does not take its options; the message is its reason."""
 
 
 @lru_cache(maxsize=256)
@@ -146,10 +147,10 @@ def _try_once(
     fps: tuple[int, int],
     options: tuple[tuple[str, str], ...],
 ) -> None:
-    """Open the encoder and close it again; what raises is not remembered.
+    """Open the encoder and close it again. Only success is cached.
 
     Raises:
-        _RefusedError: It does not open, or says that it does not know an option.
+        _RefusedError: The encoder cannot be opened, or it logged that it does not know an option.
     """
     try:
         log = _core.try_encoder(encoder, pixel_format, fps, list(options))

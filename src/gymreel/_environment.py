@@ -1,4 +1,4 @@
-"""Switches in the environment: ``GYMREEL_DEBUG=1`` and the like."""
+"""Environment variables that are on or off, such as ``GYMREEL_DEBUG=1``."""
 
 from __future__ import annotations
 
@@ -8,5 +8,5 @@ __all__ = ["is_on"]
 
 
 def is_on(variable: str) -> bool:
-    """Return whether an environment variable is set, to anything but nothing and ``0``."""
+    """Return whether an environment variable is set to anything but ``""`` and ``"0"``."""
     return os.environ.get(variable, "") not in ("", "0")

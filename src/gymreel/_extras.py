@@ -1,4 +1,4 @@
-"""The packages that gymreel does not depend on and that some of its parts need."""
+"""Imports of optional packages, with an error that names what to install."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ __all__ = ["import_package", "missing_package"]
 
 
 def import_package(name: str, extra: str, who: str) -> Any:
-    """Import a module of a package that only a part of gymreel needs.
+    """Import and return a module of an optional package.
 
     Args:
-        name: The module.
-        extra: What to install: ``gymreel[extra]``.
-        who: The part that needs it, for the error.
+        name: Name of the module.
+        extra: The extra ``gymreel[extra]`` that installs the package.
+        who: The part of gymreel that needs it, for the error.
 
     Raises:
         MissingPackageError: The package is not installed, or is broken.
     """
     try:
         module = importlib.import_module(name)
-        # A folder of this name, such as the "wandb" of earlier runs, imports as an empty package.
+        # A folder of this name, such as the "wandb" of earlier runs, is an empty package.
         if getattr(module, "__file__", None) is None:
             raise ImportError(f"{name!r} is only a folder, {list(module.__path__)}", name=name)
     except ImportError as error:
@@ -32,13 +32,13 @@ def import_package(name: str, extra: str, who: str) -> Any:
 
 
 def missing_package(who: str, package: str, extra: str, error: ImportError) -> MissingPackageError:
-    """Make the error that names what to install.
+    """Return the error that names what to install.
 
     Args:
-        who: The part of gymreel that needs it.
-        package: What it needs.
-        extra: What to install: ``gymreel[extra]``.
-        error: What the import raised.
+        who: The part of gymreel that needs the package.
+        package: Name of the package.
+        extra: The extra ``gymreel[extra]`` that installs the package.
+        error: The error of the import.
     """
     return MissingPackageError(
         f"{who} needs the package {package}, which cannot be imported ({error}): "

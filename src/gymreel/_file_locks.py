@@ -1,4 +1,4 @@
-"""Locks of bytes of a file, which end with their process."""
+"""Locks of byte ranges of a file, which end with the process that holds them."""
 
 from __future__ import annotations
 
@@ -20,27 +20,27 @@ SHARED = getattr(fcntl, "F_RDLCK", 0)
 NONE = getattr(fcntl, "F_UNLCK", 2)
 
 NO_LOCKS = (errno.EINVAL, errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP)
-"""What a file system says that has none; ``ENOLCK`` is NFS without its lock daemon."""
+"""Errors of file systems without locks. ``ENOLCK`` is NFS without its lock daemon."""
 
 
 def try_lock(descriptor: int, kind: int, place: int, num_bytes: int = 1) -> bool:
-    """Lock bytes of a file, or unlock them, and return False where another process has them.
+    """Lock or unlock bytes of a file. Return False if another process holds them.
 
     Args:
-        descriptor: Of the file, open for reading and writing.
-        kind: ``EXCLUSIVE``, ``SHARED`` or ``NONE``; a lock that is held already becomes that.
-        place: The first byte, which need not be there.
-        num_bytes: How many from there; 0 for all.
+        descriptor: Descriptor of the file, open for reading and writing.
+        kind: ``EXCLUSIVE``, ``SHARED`` or ``NONE``. A lock that is held already becomes that.
+        place: Position of the first byte, which may be beyond the end.
+        num_bytes: Number of bytes; 0 for all that follow.
 
     Raises:
-        OSError: There are no locks here.
+        OSError: The system or the file system has no locks.
     """
     if fcntl is None:
         raise OSError(errno.ENOSYS, "no file locks")
     try:
         if sys.platform == "linux":
-            # A lock of the open file's: the others end when anybody in this process closes the
-            # file, who copies the folder, say.
+            # A lock that belongs to the open file. Other locks end as soon as anything in this
+            # process opens and closes the file, such as a copy of the folder.
             request = struct.pack("hhqqi0q", kind, os.SEEK_SET, place, num_bytes, 0)
             fcntl.fcntl(descriptor, fcntl.F_OFD_SETLK, request)
         else:

@@ -1,4 +1,4 @@
-"""Frames that are not arrays of uint8: converted where nothing is lost, refused otherwise."""
+"""Frames that are not uint8 arrays: converted if nothing is lost, refused otherwise."""
 
 from __future__ import annotations
 
@@ -21,27 +21,26 @@ _SCALED = "for floats from 0 to 1 write (frame * 255).round().astype(numpy.uint8
 
 
 class FrameConversion:
-    """Makes uint8 arrays of what else a writer, or the writers of one recorder, are given.
+    """Converts the frames of a writer, or of all writers of a recorder, to uint8.
 
-    The native writer calls it for a frame that is no array of uint8, and for no other. Whole
-    numbers from 0 to 255 are the same pixels in whatever type they come, so they are recorded;
-    that it costs something is said once.
+    The native writer calls it for each frame that is not a uint8 array. Whole numbers from 0 to 255
+    are valid pixels in any type; that converting them costs time is the subject of one warning.
     """
 
     def __init__(self) -> None:
-        self._is_said = False
+        self._has_warned = False
         self._has_large_floats = False
 
     def __call__(self, frame: object, name: str = "") -> NDArray[np.uint8]:
         """Return a new array with the pixels of ``frame``.
 
         Args:
-            frame: What is not an array of uint8.
-            name: What to call it in messages, if it is one of several.
+            frame: The frame, which is not a uint8 array.
+            name: Name of the frame in messages, if it is one of several.
 
         Raises:
-            FrameTypeError: It is no array, or its pixels are not whole numbers from 0 to 255.
-            GymreelWarning: It was converted, and warnings are errors here.
+            FrameTypeError: ``frame`` is not an array of whole numbers from 0 to 255.
+            GymreelWarning: The frame was converted, and the warning filters make this an error.
         """
         prefix = f"{name}: " if name else ""
         if not isinstance(frame, np.ndarray):
@@ -54,7 +53,7 @@ class FrameConversion:
             raise FrameTypeError(
                 f"{prefix}frame must hold uint8 values from 0 to 255, got {_describe(array)}"
             )
-        with np.errstate(all="ignore"):  # What does not fit is found out below.
+        with np.errstate(all="ignore"):  # Values that do not fit are found below.
             converted = array.astype(np.uint8)
         if not np.array_equal(converted, array):
             raise FrameTypeError(
@@ -63,11 +62,11 @@ class FrameConversion:
             )
         if array.dtype.kind == "f":
             self._check_scale(converted, array, prefix)
-        self._say_once(array.dtype)
+        self._warn_once(array.dtype)
         return converted
 
     def _check_scale(self, converted: NDArray[np.uint8], array: np.ndarray, prefix: str) -> None:
-        """Refuse floats that are a picture of black and white rather than two shades of black."""
+        """Refuse floats of at most 1, which mean black to white rather than two shades of black."""
         largest = converted.max(initial=0)
         self._has_large_floats |= bool(largest > 1)
         if largest == 1 and not self._has_large_floats:
@@ -76,10 +75,10 @@ class FrameConversion:
                 f"nothing above 1, which would be almost black; {_SCALED}"
             )
 
-    def _say_once(self, dtype: np.dtype) -> None:
-        if self._is_said:
+    def _warn_once(self, dtype: np.dtype) -> None:
+        if self._has_warned:
             return
-        self._is_said = True
+        self._has_warned = True
         shades = ", where True becomes 1, which is almost black" if dtype.kind == "b" else ""
         warn(
             f"frames of {dtype} are recorded as uint8{shades}: each one is converted and copied, "
@@ -89,7 +88,7 @@ class FrameConversion:
 
 
 def how_to_convert(kind: type) -> str:
-    """Return what to do with a frame of a type that is not numpy's, as the end of a message."""
+    """Return how to convert an object of a type to an array, as the end of a message."""
     package = kind.__module__.partition(".")[0]
     return _CONVERSIONS.get(package, "convert it with numpy.asarray()")
 

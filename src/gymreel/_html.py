@@ -1,4 +1,4 @@
-"""A video as a piece of HTML, for notebooks."""
+"""Videos as HTML for notebooks."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from gymreel._regular_files import open_regular, size_of_regular
 __all__ = ["MAX_EMBEDDED_BYTES", "text_html", "video_html"]
 
 MAX_EMBEDDED_BYTES = 8 * 2**20
-"""A larger file is not part of the notebook: the page refers to it by its relative path."""
+"""A larger file is not embedded: the notebook refers to it by its relative path."""
 
 _TYPES: Mapping[str, str] = {
     ".gif": "image/gif",
@@ -23,7 +23,7 @@ _TYPES: Mapping[str, str] = {
     ".mp4": "video/mp4",
     ".webm": "video/webm",
 }
-"""What browsers play, most of them."""
+"""Media types of the containers that most browsers play."""
 
 _CODECS = {"av1", "gif", "h264", "hevc", "vp8", "vp9"}
 _STYLE = 'style="max-width: 100%"'
@@ -36,13 +36,13 @@ def video_html(
     codec: str | None = None,
     max_embedded_bytes: int = MAX_EMBEDDED_BYTES,
 ) -> str:
-    """Return a video that plays in the page, or text where none can.
+    """Return HTML that plays a video, or that says why it cannot be played.
 
     Args:
-        path: The file. A link is not followed, and only a regular file is shown.
-        caption: What stands below it; the file's name by default.
-        codec: Its format, where it is known.
-        max_embedded_bytes: A file that is not larger is put into the page itself.
+        path: The file. Only a regular file is shown, and no link is followed.
+        caption: Text below the video; None for the name of the file.
+        codec: Format of the video, if it is known.
+        max_embedded_bytes: Size up to which the file is embedded, in bytes.
     """
     caption = path.name if caption is None else caption
     media_type = _TYPES.get(path.suffix.lower())
@@ -70,15 +70,15 @@ def video_html(
 
 
 def text_html(text: str) -> str:
-    """Give plain text as HTML."""
+    """Return plain text as HTML."""
     return f"<p>{html.escape(text)}</p>"
 
 
 def _url(path: Path) -> str:
-    """Give the path as seen from the working folder, which is a notebook's own folder mostly."""
+    """Return the URL of a path relative to the working folder, which usually is the notebook's."""
     try:
         relative = os.path.relpath(path)
-    except ValueError:  # Another drive.
+    except ValueError:  # It is on another drive.
         return path.absolute().as_uri()
-    # Without the dot a colon in the first folder's name would end the scheme of a URL.
+    # Without "./", a colon in the name of the first folder would end the scheme of the URL.
     return "./" + quote(os.fsencode(relative.replace(os.sep, "/")))

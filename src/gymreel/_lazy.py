@@ -1,4 +1,4 @@
-"""Modules that are imported when somebody first asks for them."""
+"""Submodules that are imported on first access."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ __all__ = ["import_when_asked"]
 
 
 def import_when_asked(package: str, *names: str) -> Callable[[str], ModuleType]:
-    """Return a ``__getattr__`` for a package, which imports modules of it.
+    """Return a ``__getattr__`` for a package that imports submodules on first access.
 
-    ``import gymreel`` stays quick and needs none of what they need, and ``gymreel.wrappers`` is
-    there all the same.
+    It makes ``gymreel.wrappers`` available, while ``import gymreel`` stays fast and does not need
+    the packages that the submodule needs.
 
     Args:
-        package: The package's name.
-        *names: The modules.
+        package: Name of the package.
+        *names: Names of the submodules.
     """
 
-    def __getattr__(name: str) -> ModuleType:  # noqa: N807  # That is what it becomes.
+    def __getattr__(name: str) -> ModuleType:  # noqa: N807
         if name in names:
             return importlib.import_module(f"{package}.{name}")
         raise AttributeError(f"module {package!r} has no attribute {name!r}")

@@ -1,4 +1,4 @@
-"""Regular files, for names that somebody else has written down: no links, no devices, no FIFOs."""
+"""Access to regular files by names from untrusted sources: no links, devices or named pipes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def open_regular(name: str | os.PathLike[str]) -> BinaryIO:
     """Open a regular file for reading, without following a link and without waiting.
 
     Raises:
-        OSError: It cannot be opened, or is something else.
+        OSError: The file cannot be opened, or is not a regular file.
     """
     flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
     file = open(name, "rb", opener=lambda path, given: os.open(path, given | flags))  # noqa: SIM115
@@ -25,10 +25,10 @@ def open_regular(name: str | os.PathLike[str]) -> BinaryIO:
 
 
 def size_of_regular(name: str | os.PathLike[str]) -> int | None:
-    """Return the size of a regular file in bytes; None where there is none."""
+    """Return the size of a regular file in bytes, or None if there is no such file."""
     try:
         status = os.lstat(name)
-    except (OSError, ValueError):  # The latter for a NUL in it.
+    except (OSError, ValueError):  # ValueError for a NUL in the name.
         return None
     return status.st_size if stat.S_ISREG(status.st_mode) else None
 
@@ -36,22 +36,22 @@ def size_of_regular(name: str | os.PathLike[str]) -> int | None:
 class FolderListing:
     """Finds files in a folder and below it, and nowhere else.
 
-    A name is followed through what the folders list: no link is followed, and ``..`` and absolute
-    names are in no list. The folder itself may be a link. Each folder is listed once, so that a
-    million names take no million system calls.
+    Names are looked up in the listings of the folders. So no link is followed, and neither ``..``
+    nor an absolute name is found. The folder itself may be a link. Each folder is listed only once,
+    so a million names do not take a million system calls.
     """
 
     def __init__(self, folder: str) -> None:
         """List a folder.
 
         Raises:
-            OSError: It cannot be listed.
+            OSError: The folder cannot be listed.
         """
         self._root = folder
         self._folders = {"": _entries(folder)}
 
     def find(self, name: str) -> os.DirEntry[str] | None:
-        """Return the regular file of a name, relative and with ``/``; None where there is none."""
+        """Return the regular file of a relative name with ``/``, or None if there is none."""
         folder, _, last = name.rpartition("/")
         entries = self._folders.get(folder)
         if entries is None:
@@ -73,7 +73,7 @@ class FolderListing:
             if before not in self._folders:
                 try:
                     self._folders[before] = _entries(entry.path)
-                except OSError:  # Gone, or not for us to see.
+                except OSError:  # It was removed, or cannot be read.
                     return {}
             entries = self._folders[before]
         return entries

@@ -1,4 +1,4 @@
-"""Frames made of tiles, on their way from a writer to its stream."""
+"""Frames that consist of tiles: checks and layout, before the stream takes them."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ __all__ = ["TileWriter", "list_tiles"]
 
 
 def list_tiles(frames: Sequence[NDArray[np.uint8]] | NDArray[np.uint8]) -> list[NDArray[np.uint8]]:
-    """Return a list of one array for each tile, or of one array for all.
+    """Return a list of one array per tile, or of one array for all tiles.
 
     Raises:
-        FrameTypeError: Not a sequence.
-        FrameShapeError: One array that has not four axes.
+        FrameTypeError: ``frames`` is not a sequence.
+        FrameShapeError: ``frames`` is an array with other than four axes.
     """
     if not isinstance(frames, np.ndarray):
         try:
@@ -39,7 +39,7 @@ def list_tiles(frames: Sequence[NDArray[np.uint8]] | NDArray[np.uint8]) -> list[
 
 
 class TileWriter:
-    """Writes grids of tiles to a stream; the first one sets the layout."""
+    """Writes grids of tiles to a stream. The first grid sets the layout."""
 
     def __init__(self, stream: _core.Stream, conversion: FrameConversion) -> None:
         self._stream = stream
@@ -48,15 +48,15 @@ class TileWriter:
         self._write: Callable[[list[NDArray[np.uint8]]], bool] | None = None
 
     def write(self, holder: list[NDArray[np.uint8]], num_columns: int) -> bool:
-        """Do what ``VideoWriter.write_tiles_from`` says."""
+        """Write one grid. See ``VideoWriter.write_tiles_from``."""
         if self._write is None:
             write = self._lay_out(holder, num_columns)
             is_taken = write(holder)
-            # Only now: a frame that is refused decides nothing.
+            # Not before: a frame that is refused must not set the layout.
             self._write = write
             self._num_columns = check_count("num_columns", num_columns)
             return is_taken
-        # The same object mostly, which costs nothing; a NumPy integer may come as well.
+        # Comparing identities first costs nothing. A NumPy integer must be compared by value.
         if (
             num_columns is not self._num_columns
             and check_count("num_columns", num_columns) != self._num_columns
@@ -73,7 +73,7 @@ class TileWriter:
         num_columns = check_count("num_columns", num_columns)
         for index, tile in enumerate(holder):
             if not isinstance(tile, np.ndarray):
-                self._conversion(tile, f"tile {index}")  # It says how to make an array of it.
+                self._conversion(tile, f"tile {index}")  # Raises, and says how to convert it.
         sizes = _core.tile_sizes(holder)
         if not sizes:
             raise FrameShapeError("frames is empty: a grid needs at least one tile")

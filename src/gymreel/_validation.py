@@ -1,6 +1,6 @@
-"""Checks of arguments: each returns what it has checked, or raises an error that names it.
+"""Checks of arguments. Each returns the checked value or raises an error that names the argument.
 
-A message has the form ``name=value must be …``. The value is shortened to one line, whatever it is.
+Messages have the form ``name=value must be …``. Any value is shortened to one line.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _MAX_CHARACTERS = 80
 
 
 class _Repr(reprlib.Repr):
-    """``repr`` of a bounded length and cost; what raises is shown by its class."""
+    """A ``repr`` of bounded length and cost. If it fails, it shows the class."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -45,18 +45,18 @@ class _Repr(reprlib.Repr):
         self.maxlevel = 3
 
     def repr_int(self, number: int, level: int) -> str:
-        """Write out a number, unless that takes long or is not allowed by the interpreter."""
+        """Return the digits, unless the interpreter refuses or takes long to compute so many."""
         bits = number.bit_length()
         return super().repr_int(number, level) if bits < 1024 else f"<int of {bits} bits>"
 
     def repr_ndarray(self, array: np.ndarray[Any, Any], level: int) -> str:
-        """Write out a small array; of a large one the shape and type."""
+        """Return the values of a small array, and the type and shape of a large one."""
         if array.size <= 16 and array.dtype != object:
             return self.repr_instance(array, level)
         return f"<array of {array.dtype}, shape {array.shape}>"
 
     def repr_bytes(self, data: bytes, level: int) -> str:
-        """Write out the beginning."""
+        """Return the beginning."""
         return repr(data[:_MAX_CHARACTERS])
 
     repr_bytearray = repr_bytes
@@ -66,10 +66,10 @@ _repr = _Repr()
 
 
 def show(value: object) -> str:
-    """Return a value for a message: as ``repr`` has it, in one line of at most 80 characters."""
+    """Return the ``repr`` of a value for a message, in one line of at most 80 characters."""
     try:
         text = _repr.repr(value)
-    except Exception:  # Its class may do whatever it likes, also where reprlib does not expect it.
+    except Exception:  # The class of a user may raise anything, even where reprlib expects nothing.
         text = f"<{type(value).__name__} instance>"
     text = re.sub(r"\s*\n\s*", " ", text[: 10 * _MAX_CHARACTERS])
     text = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
@@ -79,12 +79,12 @@ def show(value: object) -> str:
 
 
 def to_whole_number(value: object) -> int | None:
-    """Return a whole number, NumPy's among them; None for anything else, truth values too."""
+    """Return a whole number of Python or NumPy as an int; None for all else, bools too."""
     if isinstance(value, (bool, np.bool_)) or getattr(value, "dtype", None) == np.bool_:
         return None
     try:
-        return operator.index(value)  # type: ignore[arg-type]  # That it may not have one is known.
-    except Exception:  # An array of several numbers has __index__ too, but it raises.
+        return operator.index(value)  # type: ignore[arg-type]
+    except Exception:  # It has no __index__, or that raises, as for arrays of several numbers.
         return None
 
 
@@ -96,18 +96,18 @@ def check_whole_number(
     at_most: int | None = None,
     also: str = "",
 ) -> int:
-    """Return a whole number in a range, as an ``int``.
+    """Return a whole number in a range, as an int.
 
     Args:
-        name: What the caller knows the argument by.
-        value: A whole number of Python's or NumPy's.
-        at_least: The smallest that will do.
-        at_most: The largest; None for no bound.
-        also: What else will do, for the message: ``", or None"``.
+        name: Name of the argument.
+        value: A whole number of Python or NumPy.
+        at_least: Smallest valid number.
+        at_most: Largest valid number; None for no bound.
+        also: Alternatives to a number, for the message, such as ``", or None"``.
 
     Raises:
-        ConfigTypeError: Not a whole number.
-        ConfigError: Not in the range.
+        ConfigTypeError: ``value`` is not a whole number.
+        ConfigError: ``value`` is not in the range.
     """
     number = to_whole_number(value)
     if number is not None and number >= at_least and (at_most is None or number <= at_most):
@@ -120,20 +120,20 @@ def check_whole_number(
 def check_number(
     name: str, value: object, *, is_finite: bool = False, also: str = ""
 ) -> int | float | Fraction:
-    """Return a real number that is not NaN, and that a ``float`` can hold.
+    """Return a real number that is not NaN and fits into a float.
 
     Args:
-        name: What the caller knows the argument by.
-        value: A number of Python's or NumPy's.
+        name: Name of the argument.
+        value: A real number of Python or NumPy.
         is_finite: Whether infinity is refused.
-        also: What else will do, for the message: ``", or None"``.
+        also: Alternatives to a number, for the message, such as ``", or None"``.
 
     Returns:
-        An ``int`` or ``Fraction`` as it is, anything else as a ``float``.
+        An int or a Fraction unchanged, and anything else as a float.
 
     Raises:
-        ConfigTypeError: Not a real number.
-        ConfigError: NaN, too large, or infinite.
+        ConfigTypeError: ``value`` is not a real number.
+        ConfigError: ``value`` is NaN, too large, or infinite.
     """
     kind = "a finite number" if is_finite else "a number"
     message = f"{name}={show(value)} must be {kind}{also}"
@@ -141,7 +141,7 @@ def check_number(
         raise ConfigTypeError(message)
     try:
         number = float(value)
-    except Exception:  # Too large; or its class is somebody's own.
+    except Exception:  # It is too large, or the class of a user raises.
         raise ConfigError(message) from None
     if math.isnan(number) or (is_finite and math.isinf(number)):
         raise ConfigError(message)
@@ -151,11 +151,11 @@ def check_number(
 
 
 def check_timeout(timeout_seconds: object) -> float | None:
-    """Return ``timeout_seconds`` for waiting; None, which is for ever, also for over 30 years.
+    """Return ``timeout_seconds`` as a float; None for no limit, also if it exceeds 30 years.
 
     Raises:
-        ConfigTypeError: Neither None nor a real number.
-        ConfigError: Below 0, or NaN.
+        ConfigTypeError: ``timeout_seconds`` is neither None nor a real number.
+        ConfigError: ``timeout_seconds`` is negative or NaN.
     """
     if timeout_seconds is None:
         return None
@@ -168,10 +168,10 @@ def check_timeout(timeout_seconds: object) -> float | None:
 
 
 def check_flag(name: str, value: object, *, also: str = "") -> bool:
-    """Return a truth value of Python's or NumPy's, as a ``bool``.
+    """Return a bool of Python or NumPy, as a bool of Python.
 
     Raises:
-        ConfigTypeError: Not one; numbers and arrays are none.
+        ConfigTypeError: ``value`` is anything else, such as a number.
     """
     if not isinstance(value, (bool, np.bool_)):
         raise ConfigTypeError(f"{name}={show(value)} must be True or False{also}")
@@ -179,11 +179,11 @@ def check_flag(name: str, value: object, *, also: str = "") -> bool:
 
 
 def check_text(name: str, value: object, *, wanted: str = "a string") -> str:
-    """Return a string that can be passed on: no NUL in it, and no half of a surrogate pair.
+    """Return a string that can be encoded as UTF-8 and contains no NUL.
 
     Raises:
-        ConfigTypeError: Not a string.
-        ConfigError: Not such a string.
+        ConfigTypeError: ``value`` is not a string.
+        ConfigError: ``value`` contains a NUL or half of a surrogate pair.
     """
     if not isinstance(value, str):
         raise ConfigTypeError(f"{name}={show(value)} must be {wanted}")
@@ -193,11 +193,11 @@ def check_text(name: str, value: object, *, wanted: str = "a string") -> str:
 
 
 def check_choice(name: str, value: object, choices: Iterable[str], *, also: str = "") -> str:
-    """Return one of some strings.
+    """Return a string that is one of ``choices``.
 
     Raises:
-        ConfigTypeError: Not a string.
-        ConfigError: Not one of them.
+        ConfigTypeError: ``value`` is not a string.
+        ConfigError: ``value`` is not one of the choices.
     """
     allowed = tuple(choices)
     if isinstance(value, str) and value in allowed:
@@ -215,17 +215,17 @@ def check_path(
     wanted: str = "the name of a file",
     takes_bytes: bool = True,
 ) -> str:
-    """Return a path as text.
+    """Return a path as a string.
 
     Args:
         path: A string or an object with ``__fspath__``, such as a ``pathlib.Path``.
-        name: What the caller knows it by.
-        wanted: What it names, for the message.
-        takes_bytes: Whether the path may also be ``bytes``.
+        name: Name of the argument.
+        wanted: What the path should be, for the message.
+        takes_bytes: Whether ``path`` may also be bytes.
 
     Raises:
-        ConfigTypeError: Neither.
-        ConfigError: No file can have that name.
+        ConfigTypeError: ``path`` is of another type.
+        ConfigError: No file can have this name.
     """
     try:
         given = os.fspath(path)  # type: ignore[call-overload]
@@ -240,7 +240,7 @@ def check_path(
 
 
 def _is_encodable(text: str, encoding: str | None) -> bool:
-    """Return whether text has bytes, in an encoding or in that of file names."""
+    """Return whether text can be encoded. ``encoding=None`` is the encoding of file names."""
     try:
         _ = os.fsencode(text) if encoding is None else text.encode(encoding)
     except UnicodeEncodeError:
@@ -249,10 +249,10 @@ def _is_encodable(text: str, encoding: str | None) -> bool:
 
 
 def check_function(name: str, value: object, *, wanted: str = "a function") -> Callable[..., Any]:
-    """Return something that can be called.
+    """Return a callable.
 
     Raises:
-        ConfigTypeError: It cannot.
+        ConfigTypeError: ``value`` is not callable.
     """
     if not callable(value):
         raise ConfigTypeError(f"{name}={show(value)} must be {wanted}")
@@ -260,11 +260,11 @@ def check_function(name: str, value: object, *, wanted: str = "a function") -> C
 
 
 def check_mapping(name: str, value: object) -> dict[str, str]:
-    """Return a mapping of names to values as text; empty for None.
+    """Return a mapping as a dict of strings; ``{}`` for None.
 
     Raises:
-        ConfigTypeError: Neither a mapping nor None.
-        ConfigError: A name or value that is not plain text, or an empty name.
+        ConfigTypeError: ``value`` is neither a mapping nor None.
+        ConfigError: A name is empty, or a name or value is not plain text.
     """
     if value is None:
         return {}
@@ -274,7 +274,7 @@ def check_mapping(name: str, value: object) -> dict[str, str]:
     for key, entry in value.items():
         try:
             key_text, text = str(key), str(entry)
-        except Exception:  # Their classes may raise whatever they like; so may a long int.
+        except Exception:  # Classes of users may raise anything, and so may a large int.
             key_text = text = ""
         both = key_text + text
         if not key_text or "\0" in both or not _is_encodable(both, "utf-8"):

@@ -1,4 +1,4 @@
-"""The one way in which gymreel warns."""
+"""Warnings, which name the line of the caller."""
 
 from __future__ import annotations
 
@@ -10,25 +10,23 @@ from gymreel.errors import GymreelWarning
 
 __all__ = ["warn", "warn_in_recorder"]
 
-_PASSED_OVER = ("gymreel", "gymnasium")
+_SKIPPED = ("gymreel", "gymnasium")
 
 
 def warn(message: str) -> None:
-    """Warn with ``GymreelWarning`` at the caller's line, the first one outside of gymreel.
-
-    Calls that pass through Gymnasium's wrappers on their way are passed over too.
+    """Warn with ``GymreelWarning`` at the innermost line outside of gymreel and Gymnasium.
 
     Raises:
-        GymreelWarning: Warnings are errors here.
+        GymreelWarning: The warning filters turn warnings into errors.
     """
     warnings.warn(message, GymreelWarning, stacklevel=_stacklevel())
 
 
 def warn_in_recorder(message: str) -> None:
-    """Warn as :func:`warn`, unless ``gymnasium.logger.set_level`` has silenced warnings.
+    """Warn, unless ``gymnasium.logger.set_level`` has silenced warnings.
 
     Raises:
-        GymreelWarning: Warnings are errors here.
+        GymreelWarning: The warning filters turn warnings into errors.
     """
     logger = sys.modules.get("gymnasium.logger")
     if logger is None or logger.min_level <= logger.WARN:
@@ -36,10 +34,10 @@ def warn_in_recorder(message: str) -> None:
 
 
 def _stacklevel() -> int:
-    """Return the ``stacklevel`` with which ``warn`` names the caller's line."""
+    """Return the ``stacklevel`` of the caller of :func:`warn`."""
     level = 1
     frame: FrameType | None = sys._getframe(1)
-    while frame is not None and _package_of(frame) in _PASSED_OVER:
+    while frame is not None and _package_of(frame) in _SKIPPED:
         level += 1
         frame = frame.f_back
     return level

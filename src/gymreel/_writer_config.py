@@ -46,7 +46,6 @@ __all__ = [
     "WRITER_DEFAULTS",
     "WriterConfig",
     "WriterOptions",
-    "check_path",
     "prepare_target",
 ]
 

@@ -1,4 +1,4 @@
-"""What can be written: containers by suffix, encoders by name, and each encoder's settings."""
+"""Containers by file suffix, encoders by name, and the options of each encoder."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ __all__ = ["CodecInfo", "codecs"]
 
 @dataclass(frozen=True)
 class CodecInfo:
-    """A video encoder that the FFmpeg in use has.
+    """A video encoder of the FFmpeg in use.
 
     Attributes:
-        name: The name of the encoder, for ``VideoWriter(codec=…)``.
-        codec: The format it produces, such as ``"h264"``.
-        description: FFmpeg's own words.
-        pixel_formats: What ``VideoWriter(pixel_format=…)`` may be with it.
-        suffixes: The file suffixes that can hold it.
+        name: Name of the encoder, for ``VideoWriter(codec=…)``.
+        codec: Format that it produces, such as ``"h264"``.
+        description: FFmpeg's description.
+        pixel_formats: Valid values for ``VideoWriter(pixel_format=…)``.
+        suffixes: File suffixes of the containers that can hold its format.
         hardware: Whether it needs a device, which may be missing.
-        presets: The presets that gymreel knows, fastest first; empty where the encoder has none.
+        presets: Presets that gymreel knows, fastest first; empty if there are none.
     """
 
     name: str
@@ -41,7 +41,7 @@ class CodecInfo:
 
 @dataclass(frozen=True)
 class Container:
-    """A file format: FFmpeg's muxer and the encoders to prefer, best first."""
+    """A file format: FFmpeg's muxer, and the preferred encoders, best first."""
 
     muxer: str
     encoders: tuple[str, ...]
@@ -65,12 +65,12 @@ FORMATS: Mapping[str, tuple[str, ...]] = {
     "h265": ("libx265", "libkvazaar"),
     "vp8": ("libvpx",),
     "vp9": ("libvpx-vp9",),
-    "av1": ("libaom-av1", "libsvtav1", "librav1e"),  # SVT starts dozens of threads of its own.
+    "av1": ("libaom-av1", "libsvtav1", "librav1e"),  # SVT starts dozens of threads.
     "ffv1": ("ffv1",),
     "gif": ("gif",),
     "mpeg4": ("mpeg4",),
 }
-"""Formats by their usual name, with the encoders that produce them, best first."""
+"""Formats by their usual names, each with the encoders that produce it, best first."""
 
 
 def _number(value: float) -> str:
@@ -83,18 +83,18 @@ def _quantiser(value: float) -> str:
 
 @dataclass(frozen=True)
 class Encoder:
-    """How one encoder spells its settings; the source is ``ffmpeg -h encoder=NAME``.
+    """How one encoder names its options, as ``ffmpeg -h encoder=NAME`` lists them.
 
     Attributes:
-        presets: Allowed presets, fastest first.
-        preset: The default one.
-        preset_option: The encoder's option that takes the preset.
-        crf: The default quality; lower is better.
-        crf_range: The allowed qualities, both ends included.
-        crf_option: The encoder's option that takes the quality.
-        crf_text: How the quality is written.
-        crf_flags: What ``flags`` must hold for the quality to count.
-        options: What is set besides.
+        presets: Valid presets, fastest first.
+        preset: Default preset.
+        preset_option: Option that takes the preset.
+        crf: Default quality; lower is better.
+        crf_range: Lowest and highest valid quality.
+        crf_option: Option that takes the quality.
+        crf_text: Function that returns the text of a quality.
+        crf_flags: Value of ``flags`` that the quality needs to have an effect.
+        options: Further options that are always set.
     """
 
     presets: tuple[str, ...] = ()
@@ -131,7 +131,7 @@ _VPX = Encoder(
 )
 
 ENCODERS: Mapping[str, Encoder] = {
-    # veryfast is the knee for what environments draw: faster presets double the file for little.
+    # On frames of environments, faster presets than veryfast double the size and save little time.
     "libx264": _X264,
     "libx264rgb": _X264,
     "libx265": Encoder(
@@ -164,7 +164,7 @@ ENCODERS: Mapping[str, Encoder] = {
         crf=35,
         crf_range=(0, 63),
     ),
-    # MPEG-4 Part 2 has no crf: a fixed quantiser of the same sense, lower is better.
+    # MPEG-4 Part 2 has no crf but a fixed quantiser, where lower is better as well.
     "mpeg4": Encoder(
         crf=3,
         crf_range=(1, 31),
@@ -210,19 +210,23 @@ def _installed() -> Mapping[str, CodecInfo]:
 
 
 def codecs() -> list[CodecInfo]:
-    """List the video encoders of the FFmpeg in use that a supported container can hold."""
+    """Return the video encoders of the FFmpeg in use whose format a supported container can hold.
+
+    >>> [info.codec for info in codecs() if info.name == "gif"]
+    ['gif']
+    """
     return [info for info in _installed().values() if info.suffixes]
 
 
 def find_container(suffix: str, argument: str) -> Container:
-    """Return the container that ``suffix`` names.
+    """Return the container of a file suffix.
 
     Args:
-        suffix: The end of a file name, such as ``".mp4"``.
-        argument: What the caller knows it by, as ``name=value``.
+        suffix: End of a file name, such as ``".mp4"``.
+        argument: The argument that it comes from, as ``name=value``.
 
     Raises:
-        ConfigError: No container has that suffix.
+        ConfigError: No container has this suffix.
     """
     container = CONTAINERS.get(suffix.lower())
     if container is None:
@@ -237,11 +241,11 @@ def choose_encoder(codec: str, container: Container) -> CodecInfo:
     """Return the encoder for ``codec``: ``"auto"``, a format such as ``"h264"``, or an encoder.
 
     Raises:
-        CodecNotFoundError: This FFmpeg has no such encoder.
-        ConfigError: The container cannot hold what it produces.
+        CodecNotFoundError: The FFmpeg in use has no such encoder.
+        ConfigError: The container cannot hold the encoder's format.
 
     Warns:
-        GymreelWarning: ``"auto"`` had to take another than the container's best.
+        GymreelWarning: For ``"auto"``, the preferred encoder of the container is missing.
     """
     check_text("codec", codec, wanted="a string such as 'auto', 'h264' or 'libx264',")
     installed = _installed()
@@ -261,7 +265,7 @@ def choose_encoder(codec: str, container: Container) -> CodecInfo:
             f"codec={codec!r} cannot go into a {container.muxer} file; "
             f"use a path that ends in {', '.join(found.suffixes) or 'another suffix'}"
         )
-    # Who installs gymreel without libx264 inside knows it; a system that lacks it is a surprise.
+    # A gymreel with its own FFmpeg was installed without libx264 on purpose.
     if codec == "auto" and found.name != wanted[0] and not _core.ffmpeg_is_bundled:
         warn(
             f"FFmpeg {_core.ffmpeg_version} has no encoder {wanted[0]}: recording with "
@@ -278,11 +282,11 @@ _OTHER_NAMES: Mapping[str, str] = {
     "x264": "libx264",
     "x265": "libx265",
 }
-"""What people call them, in small letters and digits alone."""
+"""Other names of encoders, in lower case and without punctuation."""
 
 
 def _nearest_codec(codec: str, container: Container) -> str | None:
-    """Return the codec that somebody may have meant, of those that can be recorded with."""
+    """Return the usable codec whose name is most similar, or None."""
     installed = _installed()
     names = {
         name
@@ -294,7 +298,7 @@ def _nearest_codec(codec: str, container: Container) -> str | None:
     spelled |= {other: name for other, name in _OTHER_NAMES.items() if name in names}
     given = _letters_and_digits(codec[:40])
     near = difflib.get_close_matches(given, spelled, n=5)
-    # Two letters that have changed places are a slip; one instead of another may be meant.
+    # Swapped letters are a slip. A different letter may be another codec, such as x265.
     near.sort(key=lambda name: sorted(name) != sorted(given))
     return spelled[near[0]] if near else None
 
@@ -306,11 +310,11 @@ def _letters_and_digits(name: str) -> str:
 def choose_pixel_format(pixel_format: str, encoder: CodecInfo) -> str:
     """Return the pixel format to encode in.
 
-    The default, ``"yuv420p"``, gives way to the encoder's own first one where the encoder does not
-    know it (GIF has a palette, libx264rgb has RGB only). Another one must be right.
+    If the encoder does not take the default, ``"yuv420p"``, its own first one is used: GIF has a
+    palette, and libx264rgb has RGB only.
 
     Raises:
-        ConfigError: The encoder does not take it.
+        ConfigError: The encoder does not take a pixel format other than the default.
     """
     check_text("pixel_format", pixel_format)
     if pixel_format in encoder.pixel_formats:
@@ -329,10 +333,10 @@ def encoder_options(
     crf: float | None,
     options: Mapping[str, str] | None,
 ) -> list[tuple[str, str]]:
-    """Return the options to open ``encoder`` with; those of the caller come last and win.
+    """Return the options to open an encoder with. The user's ``options`` override all others.
 
     Raises:
-        ConfigError: A preset, quality or option that the encoder does not have.
+        ConfigError: The encoder does not have this preset, quality or option.
     """
     known = ENCODERS.get(encoder, Encoder())
     result = dict(known.options)
@@ -344,17 +348,17 @@ def encoder_options(
             f"options={show(options)}: {', '.join(sorted(fixed))} cannot be set, the frames are "
             "converted to BT.709 limited range and tagged so; fps and pixel_format are arguments"
         )
-    # Our own quality must not stand in the way of another kind of rate control.
+    # The default quality must not override another kind of rate control.
     if crf is not None or (known.crf is not None and not _RATE_CONTROLS & chosen.keys()):
         result[known.crf_option] = _check_crf(encoder, known, crf)
         if known.crf_flags:
             chosen["flags"] = known.crf_flags + chosen.get("flags", "")
     for name in known.options.keys() & chosen.keys():
-        if name.endswith("-params"):  # The last of two of a name counts.
+        if name.endswith("-params"):  # Add to ours instead of replacing them.
             chosen[name] = f"{known.options[name]}:{chosen[name]}"
     result |= chosen
     if encoder == "libsvtav1":
-        os.environ.setdefault("SVT_LOG", "1")  # It writes to the terminal, past FFmpeg's log.
+        os.environ.setdefault("SVT_LOG", "1")  # It bypasses FFmpeg's log.
     pairs = list(result.items())
     try:
         _core.check_encoder_options(encoder, pairs)
@@ -368,7 +372,7 @@ def _check_preset(encoder: str, known: Encoder, preset: object) -> str:
     if preset is None:
         return str(known.preset)
     number = to_whole_number(preset)
-    chosen = preset if number is None else show(number)  # Several encoders number theirs.
+    chosen = preset if number is None else show(number)  # Some presets are numbers.
     if encoder in ENCODERS and not known.presets:
         raise ConfigError(f"preset={show(preset)}: {encoder} has no presets, leave it out")
     if known.presets and (not isinstance(chosen, str) or chosen not in known.presets):

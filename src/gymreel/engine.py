@@ -1,9 +1,10 @@
-"""Settings of the one engine that encodes for the whole process.
+"""Settings of the engine, which encodes for the whole process.
 
-Environment variables set them from outside: ``GYMREEL_NUM_THREADS``, ``GYMREEL_PRIORITY`` and
-``GYMREEL_MAX_PENDING_BYTES``. They are read when gymreel is imported. So is ``GYMREEL_DEBUG``: with
-``1``, each frame that is recorded without a copy is checked when it is encoded, and a recording
-whose frame has changed since ``write()`` fails and says so. That takes some milliseconds a frame.
+The environment variables ``GYMREEL_NUM_THREADS``, ``GYMREEL_PRIORITY`` and
+``GYMREEL_MAX_PENDING_BYTES`` set the initial values when gymreel is imported. With
+``GYMREEL_DEBUG=1``, each frame that is recorded without a copy is checked when it is encoded, and
+the recording fails if the frame has changed since ``write()``. That takes some milliseconds per
+frame.
 """
 
 from __future__ import annotations
@@ -30,15 +31,15 @@ _MAX_THREADS = 1024
 
 
 def set_num_threads(num_threads: int | None) -> None:
-    """Limit the threads that encode.
+    """Set the limit for encoding threads.
 
     Args:
-        num_threads: At most this many workers, and this many threads for all encoders together;
-            ``None`` for as many as there are CPUs that this process may use (its affinity and its
-            control group's quota, not the machine's). Encoders that are open keep theirs.
+        num_threads: Largest number of workers, and also of threads of all encoders together. None
+            for the number of CPUs that this process may use by its affinity and the quota of its
+            control group. Encoders that are open keep their threads.
 
     Raises:
-        ConfigError: Not a whole number from 1 to 1024.
+        ConfigError: ``num_threads`` is not a whole number from 1 to 1024.
     """
     count = 0
     if num_threads is not None:
@@ -49,7 +50,7 @@ def set_num_threads(num_threads: int | None) -> None:
 
 
 def get_num_threads() -> int:
-    """Return the limit on the threads that encode."""
+    """Return the limit for encoding threads."""
     return _core.get_num_threads()
 
 
@@ -58,30 +59,33 @@ def set_priority(priority: Literal["background", "normal"]) -> None:
 
     Args:
         priority: ``"background"`` (the default) runs worker and encoder threads at a lower priority
-            of the operating system, so that on busy CPUs encoding slows down and training does not.
-            ``"normal"`` treats both alike. Encoders that are open keep what they have.
+            of the operating system, so that encoding slows down rather than training if the CPUs
+            are busy. ``"normal"`` treats both alike. Encoders that are open keep their priority.
 
     Raises:
-        ConfigError: Neither of the two.
+        ConfigError: ``priority`` is neither of the two.
     """
     check_choice("priority", priority, ["background", "normal"])
     _core.set_background_priority(priority == "background")
 
 
 def get_priority() -> Literal["background", "normal"]:
-    """Return whether encoding gives way to the training loop."""
+    """Return the priority of encoding threads, see :func:`set_priority`."""
     return "background" if _core.has_background_priority() else "normal"
 
 
 def set_max_pending_bytes(num_bytes: int) -> None:
-    """Limit the memory of all frames that wait for encoders, of all writers together.
+    """Set the limit for the memory of waiting frames, of all writers together.
 
-    The default is 512 MiB, or a quarter of the memory limit of this process's control group where
-    that is less. A single writer is further limited by its own ``max_pending_bytes``.
-    Each may always have one frame under way, so the bound is this plus one frame for each writer.
+    The default is 512 MiB, or a quarter of the memory limit of the process's control group if that
+    is less. Each writer also has a limit of its own, ``max_pending_bytes``. A writer may always
+    queue one frame, so the total is bounded by this limit plus one frame per writer.
+
+    Args:
+        num_bytes: The limit, in bytes.
 
     Raises:
-        ConfigError: Not a whole number from 1.
+        ConfigError: ``num_bytes`` is not a whole number of at least 1.
     """
     _core.set_max_pending_bytes(
         check_whole_number("num_bytes", num_bytes, at_least=1, at_most=2**62)
@@ -89,11 +93,12 @@ def set_max_pending_bytes(num_bytes: int) -> None:
 
 
 def get_max_pending_bytes() -> int:
-    """Return the limit on the memory of all frames that wait for encoders."""
+    """Return the limit for the memory of waiting frames, in bytes."""
     return _core.get_max_pending_bytes()
 
 
 def _apply(variable: str, apply: Callable[[Any], None], convert: Callable[[str], Any]) -> None:
+    """Apply the value of an environment variable, if it is set."""
     value = os.environ.get(variable)
     if not value:
         return

@@ -1,6 +1,6 @@
-"""Where the tiles of a grid go: row by row, each at the top left of a cell, all cells of one size.
+"""Grids of tiles: row by row, each tile at the top left of its cell, all cells of one size.
 
-Sizes of cells are even, so that no two tiles share a sample of colour.
+The sizes of cells are even, so that no two tiles share a chroma sample.
 """
 
 from __future__ import annotations
@@ -16,21 +16,21 @@ __all__ = ["Grid", "arrange", "cell_size", "check_count"]
 
 _LARGEST = 2**31 - 1
 _CLOSE = round(math.log(1.5), 9)
-"""How far a shape may be from the wanted one, as a logarithm, for the sake of no empty cell."""
+"""Largest deviation from the wanted aspect ratio that avoids empty cells, as a logarithm."""
 
 
 @dataclass(frozen=True)
 class Grid:
-    """A grid of cells, one for each tile, in rows from the top left.
+    """A grid of cells in rows from the top left.
 
     Attributes:
-        num_tiles: Cells that are filled; the others of the last row stay black.
-        num_columns: Cells side by side.
-        cell_width: In pixels, even.
-        cell_height: In pixels, even.
+        num_tiles: Number of cells with a tile; the remaining ones of the last row stay black.
+        num_columns: Number of cells per row.
+        cell_width: Width of a cell in pixels, even.
+        cell_height: Height of a cell in pixels, even.
 
     Raises:
-        ConfigError: Not such numbers, each at least 1.
+        ConfigError: One of them is not a whole number of at least 1, or a cell size is odd.
     """
 
     num_tiles: int
@@ -43,25 +43,25 @@ class Grid:
             count = check_count(name, getattr(self, name))
             if name.startswith("cell") and count % 2:
                 raise ConfigError(f"{name}={count} must be even")
-            object.__setattr__(self, name, count)  # An int, whatever it was.
+            object.__setattr__(self, name, count)  # Such as an int for a NumPy integer.
 
     @property
     def num_rows(self) -> int:
-        """Rows of cells."""
+        """Number of rows."""
         return -(-self.num_tiles // self.num_columns)
 
     @property
     def width(self) -> int:
-        """The width of the whole picture in pixels."""
+        """Width of the whole picture in pixels."""
         return self.num_columns * self.cell_width
 
     @property
     def height(self) -> int:
-        """The height of the whole picture in pixels."""
+        """Height of the whole picture in pixels."""
         return self.num_rows * self.cell_height
 
     def positions(self) -> list[tuple[int, int]]:
-        """Return x and y of the top left pixel of each tile."""
+        """Return x and y of the top left pixel of each tile, in pixels."""
         places = (divmod(tile, self.num_columns) for tile in range(self.num_tiles))
         return [(column * self.cell_width, row * self.cell_height) for row, column in places]
 
@@ -69,24 +69,27 @@ class Grid:
 def arrange(
     num_tiles: int, tile_width: int, tile_height: int, aspect_ratio: float
 ) -> tuple[int, int]:
-    """Choose the grid whose picture comes near to a wanted shape, without empty cells if it can.
+    """Return the grid whose aspect ratio is near to a wanted one, if possible without empty cells.
 
-    Any number of tiles will do; no row and no column is empty. Of the grids without empty cells the
-    one nearest to the wanted shape is taken, if its picture is not more than half as wide again, or
-    as high, as wanted. Otherwise it is the nearest of all; of those that are equally near the one
-    with fewer empty cells, and of these the wider one.
+    No row and no column is empty. A grid without empty cells is preferred if its aspect ratio is
+    within a factor of 1.5 of the wanted one. Otherwise the grid with the nearest aspect ratio is
+    chosen; of equally near ones the one with fewer empty cells, and of these the wider one.
+
+    >>> arrange(16, 84, 84, aspect_ratio=1)
+    (4, 4)
 
     Args:
-        num_tiles: How many.
-        tile_width: The width of the widest in pixels.
-        tile_height: The height of the highest in pixels.
-        aspect_ratio: The wanted width of the whole picture divided by its height.
+        num_tiles: Number of tiles.
+        tile_width: Width of the widest tile in pixels.
+        tile_height: Height of the highest tile in pixels.
+        aspect_ratio: Wanted width of the whole picture divided by its height.
 
     Returns:
         ``(num_columns, num_rows)``
 
     Raises:
-        ConfigError: Not such numbers, or an ``aspect_ratio`` that is not above 0 and finite.
+        ConfigError: A number is not a whole number of at least 1, or ``aspect_ratio`` is not
+            positive and finite.
     """
     num_tiles = check_count("num_tiles", num_tiles)
     tile_width = check_count("tile_width", tile_width)
@@ -101,7 +104,7 @@ def arrange(
         num_rows = -(-num_tiles // num_columns)
         num_empty = num_rows * num_columns - num_tiles
         ratio = math.log(num_columns * cell_width) - math.log(num_rows * cell_height)
-        # Rounded: one grid must not win over its mirror image by the last bit of a logarithm.
+        # Rounded, so that the last bit of a logarithm does not decide between mirror images.
         distance = round(abs(ratio - wanted), 9)
         return (num_empty > 0 or distance > _CLOSE, distance, num_empty, -num_columns)
 
@@ -110,20 +113,20 @@ def arrange(
 
 
 def cell_size(shapes: Iterable[Sequence[int]]) -> tuple[int, int]:
-    """Return the size of a cell that holds a tile of any of these shapes.
+    """Return the size of a cell that can hold each of some tiles.
 
     Args:
-        shapes: ``(height, width, …)`` of each tile, as numpy has it.
+        shapes: Shape of each tile, ``(height, width, …)``.
 
     Returns:
         ``(width, height)`` in pixels, rounded up to even numbers.
 
     Raises:
-        ConfigError: There is no tile, or one without pixels.
+        ConfigError: There is no tile, or a tile has no pixels.
     """
     try:
         given = [tuple(shape[:2]) for shape in shapes]
-    except Exception:  # Its class may raise whatever it likes.
+    except Exception:  # The class of a user may raise anything.
         raise ConfigTypeError(f"shapes={show(shapes)} must list shapes of arrays") from None
     if not given:
         raise ConfigError("shapes is empty: a grid needs at least one tile")
@@ -138,10 +141,10 @@ def cell_size(shapes: Iterable[Sequence[int]]) -> tuple[int, int]:
 
 
 def check_count(name: str, value: object) -> int:
-    """Return a number of things, as an ``int``.
+    """Return a count as an int.
 
     Raises:
-        ConfigError: Not a whole number from 1 to 2147483647.
+        ConfigError: ``value`` is not a whole number from 1 to 2147483647.
     """
     return check_whole_number(name, value, at_least=1, at_most=_LARGEST)
 

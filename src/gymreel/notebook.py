@@ -1,4 +1,4 @@
-"""The videos of a folder, shown in a notebook."""
+"""Shows the videos of a folder in a notebook."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ class _Video:
 
 
 class VideoGallery:
-    """Videos, which a notebook shows when this is the value of a cell.
+    """Videos that a notebook shows if this object is the value of a cell.
 
     Attributes:
-        folder: The folder that they are in.
+        folder: Folder of the videos.
         paths: The videos that are shown, the latest last.
-        num_videos: How many there are, shown or not.
+        num_videos: Number of all videos, shown or not.
     """
 
     def __init__(
@@ -45,21 +45,21 @@ class VideoGallery:
         self._embed = embed
 
     def __len__(self) -> int:
-        """Count the videos that are shown."""
+        """Return the number of videos that are shown."""
         return len(self._videos)
 
     def __repr__(self) -> str:
-        """Name the videos, where there is no notebook to show them."""
+        """Return the names of the videos, for use outside of notebooks."""
         lines = [f"{self._count()} in {self.folder}"]
         return "\n  ".join(
             lines + [f"{video.path.name}: {video.caption}" for video in self._videos]
         )
 
     def _repr_html_(self) -> str:
-        """Show the videos in a notebook."""
+        """Return HTML that shows the videos."""
         left = _MAX_TOTAL_BYTES if self._embed else -1
         parts: list[str] = []
-        for video in reversed(self._videos):  # The latest are put into the page first.
+        for video in reversed(self._videos):  # The latest are embedded first.
             limit = min(left, MAX_EMBEDDED_BYTES)
             parts.append(video_html(video.path, caption=video.caption, max_embedded_bytes=limit))
             size = size_of_regular(video.path) or 0
@@ -78,25 +78,25 @@ def show(
 ) -> VideoGallery:
     """Return the videos of a folder for a notebook to show, the latest last.
 
-    They are those of the folder's episode log, with the episodes' returns and lengths, and all
-    other video files in it, by name: clips that ended before their episodes, for example. Nothing
-    outside the folder is shown, whatever the log says: symbolic links are not followed.
+    Videos in the folder's episode log are shown with the return and length of the episode, and all
+    other video files with their names. Nothing outside the folder is shown, whatever the log
+    contains, and symbolic links are not followed.
 
     Args:
         folder: The ``video_folder``, or a video file.
-        max_videos: At most so many, the latest.
-        embed: Whether to put the videos into the notebook itself, up to 8 MiB each and 32 MiB
-            together; the others are referred to by path and are gone when the files are.
+        max_videos: Largest number of videos to show; the latest are chosen.
+        embed: Whether to embed the videos in the notebook, up to 8 MiB each and 32 MiB together.
+            Other videos are referred to by path, and disappear with their files.
 
     Raises:
-        ConfigError: An argument is wrong.
+        ConfigError: An argument is invalid.
         OutputError: There is no such folder or video, or it cannot be read.
     """
     root = Path(check_path(folder, "folder", wanted="the name of a folder"))
     max_videos = check_whole_number("max_videos", max_videos, at_least=1)
     embed = check_flag("embed", embed)
     if root.is_file() and root.suffix.lower() in CONTAINERS:
-        video = _Video(Path(os.path.realpath(root)), root.name)  # A link is the user's own wish.
+        video = _Video(Path(os.path.realpath(root)), root.name)  # The user may name a link.
         return VideoGallery(root.parent, [video], 1, embed=embed)
     if not root.is_dir():
         code = errno.ENOTDIR if root.exists() else errno.ENOENT
@@ -116,7 +116,7 @@ def _videos_in(folder: Path) -> list[_Video]:
 
 
 def _logged(folder: Path) -> list[_Video]:
-    """Give the videos of the log, in the order in which their episodes ended."""
+    """Return the videos in the episode log, in the order in which their episodes ended."""
     if size_of_regular(folder / LOG_NAME) is None:
         return []
     episodes = read_episodes(folder)
@@ -140,5 +140,5 @@ def _video_files(folder: Path) -> list[Path]:
 def _time_of_change(path: Path) -> int:
     try:
         return os.lstat(path).st_mtime_ns
-    except OSError:  # It has just been removed.
+    except OSError:  # It was removed a moment ago.
         return 0

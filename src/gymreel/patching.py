@@ -1,4 +1,4 @@
-"""patch(): scripts that name Gymnasium's recorders get gymreel's, without a change to them."""
+"""``patch`` replaces the recorders of Gymnasium and Stable-Baselines3 by gymreel's."""
 
 from __future__ import annotations
 
@@ -23,53 +23,51 @@ _OURS = {
     ("gymnasium.wrappers.vector.rendering", "RecordVideo"): "gymreel.wrappers.vector",
     ("gymnasium.wrappers.vector.common", "RecordEpisodeStatistics"): "gymreel.wrappers.vector",
 }
-"""Where Gymnasium defines its recorders, and which modules have ours under the same names."""
+"""Where Gymnasium defines its recorders, and the modules with ours of the same names."""
 
 _OLDEST_GYMNASIUM = (1, 2, 1)
-"""The first with a recorder for vector environments, as ``pyproject.toml`` declares."""
+"""The first version with a recorder for vector environments, as in ``pyproject.toml``."""
 
 _SB3 = "stable_baselines3.common.vec_env.vec_video_recorder"
 
 _WANDB = "wandb.integration.gym"
 
 _STARTUP = os.path.join(os.path.dirname(os.path.abspath(__file__)), "_startup")
-"""What the Python programs that this one starts read at their start, see there."""
+"""Folder that is put into the ``PYTHONPATH`` of child programs."""
 
 _PATCHED = ("gymnasium", "stable_baselines3")
 
 _classes: list[tuple[Any, Any]] = []
-"""Which class was replaced by which."""
+"""Each class that was replaced, and its replacement."""
 
 _patches: list[tuple[Any, str, Any, Any]] = []
-"""Where: the module or class, the name in it, what stood there and what stands there now."""
+"""Each name that was changed: its module, the name, the value before and the value now."""
 
 _MISSING = object()
 
 
 def patch(*, children: bool = False, wait: bool = False) -> Callable[[], None]:
-    """Put gymreel's recorders in the place of Gymnasium's and Stable-Baselines3's.
+    """Replace the recorders of Gymnasium and Stable-Baselines3 by gymreel's.
 
-    From then on ``gymnasium.wrappers.RecordVideo`` and ``RecordEpisodeStatistics``, those of
-    ``gymnasium.wrappers.vector`` and ``stable_baselines3.common.vec_env.VecVideoRecorder`` are
-    gymreel's classes, under whichever name and in whichever module they were imported before.
-    Stable-Baselines3 is patched when it is imported, before or later. Calling this again changes
-    nothing.
+    ``gymnasium.wrappers.RecordVideo`` and ``RecordEpisodeStatistics``, their counterparts in
+    ``gymnasium.wrappers.vector``, and ``stable_baselines3.common.vec_env.VecVideoRecorder`` become
+    gymreel's classes in every module that has imported them, under any name. Stable-Baselines3 may
+    be imported before or after the call. A second call changes nothing.
 
-    Processes that ``multiprocessing`` starts from then on are patched as well, whichever way it
-    starts them: those of ``AsyncVectorEnv`` and ``SubprocVecEnv``, for example. Out of reach are
-    classes held elsewhere than in a module's names, such as in a list or as a base class, and
-    environments that exist already.
+    Processes that ``multiprocessing`` starts afterwards are patched as well, with any start method;
+    ``AsyncVectorEnv`` and ``SubprocVecEnv`` use such processes. References outside of module
+    namespaces (in a list, or as a base class) and existing environments are not changed.
 
     Args:
-        children: Whether to patch the Python programs that this one starts as well, and those that
-            they start: with ``subprocess``, or as the workers of a local Ray. They are patched when
-            they import Gymnasium. It takes two variables of ``os.environ``, ``GYMREEL_PATCH=1`` and
-            a folder of gymreel's in front of ``PYTHONPATH``; a program that is started without
-            them, or with the options ``-E``, ``-I`` or ``-S``, stays as it is, and so does one with
-            ``GYMREEL_PATCH=0``.
-        wait: Whether recorders that are made from now on wait for each video when its recording
-            ends, as their argument ``wait`` says: for scripts that look for the file at once. It
-            costs training little where processors are free, and noticeably where they are not.
+        children: Whether to patch the Python programs that this one starts, and those that they
+            start, with ``subprocess`` or as workers of a local Ray. They are patched when they
+            import Gymnasium. This sets the environment variable ``GYMREEL_PATCH=1`` and puts a
+            folder of gymreel in front of ``PYTHONPATH``. Programs that are started without these
+            variables, with the options ``-E``, ``-I`` or ``-S``, or with ``GYMREEL_PATCH=0`` are
+            not patched.
+        wait: Whether recorders that are made afterwards wait for each video when its recording
+            ends, as with their argument ``wait``. This is for scripts that look for the file at
+            once. It costs little time if processors are idle, and noticeably more if not.
 
     Returns:
         :func:`unpatch`.
@@ -81,7 +79,7 @@ def patch(*, children: bool = False, wait: bool = False) -> Callable[[], None]:
     for (module_name, name), ours in _OURS.items():
         try:
             original = getattr(importlib.import_module(module_name), name)
-        except (ImportError, AttributeError) as error:  # A Gymnasium of the future, perhaps.
+        except (ImportError, AttributeError) as error:  # A later Gymnasium, perhaps.
             warn(f"Gymnasium's {module_name}.{name} stays as it is: {error}")
             continue
         _replace_everywhere(original, getattr(importlib.import_module(ours), name))
@@ -103,7 +101,7 @@ def patch(*, children: bool = False, wait: bool = False) -> Callable[[], None]:
 def unpatch() -> None:
     """Undo :func:`patch`.
 
-    What others have imported from the patched modules meanwhile stays gymreel's.
+    Names that other packages have imported from the patched modules meanwhile stay gymreel's.
     """
     _hook.remove()
     for original, replacement in _classes:
@@ -115,7 +113,7 @@ def unpatch() -> None:
     while _patches:
         owner, name, before, now = _patches.pop()
         if _namespace(owner).get(name) is not now:
-            continue  # Somebody else has put something there since.
+            continue  # Another package has replaced it since.
         if before is _MISSING:
             delattr(owner, name)
         else:
@@ -125,17 +123,17 @@ def unpatch() -> None:
 
 
 def _let_recorders_wait(wait: bool) -> None:
-    """Have recorders that are made from now on wait for their videos, or not."""
+    """Set whether recorders that are made from now on wait for their videos."""
     recording: Any = sys.modules.get("gymreel._recording.wrapper")
     if recording is not None:
         recording.RecordingWrapper.waits_by_default = wait
 
 
 def _check_gymnasium() -> None:
-    """Refuse a Gymnasium whose recorders gymreel's cannot stand in for.
+    """Check that Gymnasium is installed and not too old.
 
     Raises:
-        MissingPackageError: It is not installed, or too old.
+        MissingPackageError: Gymnasium is not installed, or is too old.
     """
     oldest = ".".join(map(str, _OLDEST_GYMNASIUM))
     remedy = f"pip install 'gymnasium>={oldest}'"
@@ -155,21 +153,21 @@ def _check_gymnasium() -> None:
 
 
 _children: dict[str, str | None] = {}
-"""The value that GYMREEL_PATCH had before the programs that are started were to be patched."""
+"""The value of ``GYMREEL_PATCH`` before :func:`_reach_children`."""
 
 
 def _reach_children(how: str) -> None:
-    """Have the Python programs that are started from now on patch themselves."""
+    """Have Python programs that are started from now on patch themselves."""
     if not _children:
         _children["GYMREEL_PATCH"] = os.environ.get("GYMREEL_PATCH")
     os.environ["GYMREEL_PATCH"] = how
-    # An empty entry would be the current folder, so there must be none for an empty variable.
+    # An empty entry would mean the current folder.
     rest = [path for path in _python_path() if path != _STARTUP]
     os.environ["PYTHONPATH"] = os.pathsep.join([_STARTUP, *rest])
 
 
 def _leave_children() -> None:
-    """Undo :func:`_reach_children`, and leave what others have made of the variables meanwhile."""
+    """Undo :func:`_reach_children`, except for changes by others meanwhile."""
     for name, value in _children.items():
         if os.environ.get(name) not in ("1", "wait"):
             continue
@@ -199,10 +197,10 @@ try:
     gymreel.patch(wait=recorders_wait)
 except Exception as error:
     import warnings
-    message = f"gymreel's recorders are not in place in a process of its own: {error!r}"
+    message = f"gymreel could not patch a child process: {error!r}"
     try:
         warnings.warn(message, stacklevel=2)
-    except Warning:  # With -W error. The process can do without gymreel.
+    except Warning:  # With -W error. The process can run without gymreel.
         print(message, file=sys.stderr)
 finally:
     sys.path = path
@@ -210,10 +208,10 @@ finally:
 
 
 class _PatchOfChild:
-    """Patches the process that unpickles this, of which only the path of modules is known.
+    """Patches the process that unpickles it.
 
-    A child may find gymreel only where its parent has come to look for it, so nothing of gymreel's
-    can be named here.
+    The pickle is executed without importing this module, because the child may find gymreel only
+    in its parent's ``sys.path``.
     """
 
     def __init__(self, path: list[str]) -> None:
@@ -228,10 +226,10 @@ class _PatchOfChild:
 
 
 def _preparing_to_patch(original: Callable[[str], dict[str, Any]]) -> Callable[[str], Any]:
-    """Give a child's first message an entry that patches it, and that nobody looks for.
+    """Return a ``get_preparation_data`` whose result patches a child as it is unpickled.
 
-    It is read before the child imports the script, as a script is patched before it runs. Spawned
-    children and those of a fork server get such a message; forked ones are as their parent is.
+    Spawned children and those of a fork server unpickle it before they import the script. Forked
+    children are patched like their parent.
     """
 
     def get_preparation_data(name: str) -> dict[str, Any]:
@@ -242,7 +240,7 @@ def _preparing_to_patch(original: Callable[[str], dict[str, Any]]) -> Callable[[
 
 
 def _replace_everywhere(original: Any, replacement: Any) -> None:
-    """Replace a class in the names of all modules, also those that imported it before."""
+    """Replace a class in all modules that have a name for it."""
     if original is replacement:
         return
     _classes.append((original, replacement))
@@ -253,19 +251,19 @@ def _replace_everywhere(original: Any, replacement: Any) -> None:
 
 def _names_of(module: object, value: object) -> list[str]:
     """Return the names that a module has for an object."""
-    if not isinstance(module, ModuleType):  # Some put other things into sys.modules.
+    if not isinstance(module, ModuleType):  # sys.modules may contain other objects.
         return []
     return [name for name, entry in list(_namespace(module).items()) if entry is value]
 
 
 def _namespace(module: ModuleType) -> dict[str, Any]:
-    """Return what a module holds, without loading one that waits to be used for the first time."""
+    """Return the namespace of a module, without loading a lazy module."""
     namespace: dict[str, Any] = _DICT_OF_MODULES.__get__(module)
     return namespace
 
 
 _DICT_OF_MODULES: Any = vars(ModuleType)["__dict__"]
-"""Gets at it past what classes of lazy modules do at each access to an attribute."""
+"""The descriptor of ``__dict__``, which bypasses the attribute access of lazy modules."""
 
 
 def _set(owner: ModuleType, name: str, value: Any) -> None:
@@ -274,7 +272,7 @@ def _set(owner: ModuleType, name: str, value: Any) -> None:
 
 
 def _patch_sb3(module: ModuleType) -> None:
-    """Replace Stable-Baselines3's recorder, whose module was just imported or long before."""
+    """Replace Stable-Baselines3's recorder, once its module has been imported."""
     try:
         ours = importlib.import_module("gymreel.integrations.sb3").VecVideoRecorder
     except ImportError as error:
@@ -284,10 +282,10 @@ def _patch_sb3(module: ModuleType) -> None:
 
 
 def _patch_wandb(module: ModuleType) -> None:
-    """Keep W&B from changing gymreel's recorder, which logs to a run that monitors by itself.
+    """Keep W&B from changing gymreel's recorder, which supports ``monitor_gym`` by itself.
 
-    What ``wandb.init(monitor_gym=True)`` would give the class closes each environment again when it
-    is dropped, and as late as when the interpreter has nothing left to close it with.
+    ``wandb.init(monitor_gym=True)`` would replace methods of the class. Its ``__del__`` closes the
+    environment a second time, possibly while the interpreter exits.
     """
     monitor = module.monitor
     if any(owner is module for owner, *_ in _patches):
@@ -311,6 +309,6 @@ def _patch_wandb(module: ModuleType) -> None:
 
 
 _LATER: dict[str, Callable[[ModuleType], None]] = {_SB3: _patch_sb3, _WANDB: _patch_wandb}
-"""What is patched when it is imported, and how: importing it here would take long."""
+"""Modules that are patched when they are imported, because importing them takes long."""
 
 _hook = AfterImport(_LATER)

@@ -1,4 +1,4 @@
-"""recover(): proper files from what a process that died has left."""
+"""``recover`` makes complete files from the partial files that killed processes left."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from gymreel import _core
+from gymreel._validation import check_path
 from gymreel._warnings import warn
-from gymreel._writer_config import MAX_NAME_BYTES, check_path
+from gymreel._writer_config import MAX_NAME_BYTES
 from gymreel.encoders import find_container
 from gymreel.errors import ConfigError, OutputError
 
@@ -23,17 +24,17 @@ _OPERATION = "recover a recording"
 
 @dataclass(frozen=True)
 class RecoveredRecording:
-    """What a leftover held.
+    """A recording that was recovered from a partial file.
 
     Attributes:
-        path: The complete file; None where the leftover held no frame.
-        partial_path: The leftover, which is gone.
-        num_frames: Frames in the file.
+        path: The complete file; None if the partial file held no frame.
+        partial_path: The partial file, which no longer exists.
+        num_frames: Number of frames in the complete file.
         duration_seconds: ``num_frames`` divided by the frame rate.
-        num_bytes: Size of the file.
+        num_bytes: Size of the complete file.
         size: ``(width, height)`` of the video, in pixels.
-        damaged_path: Where the leftover is kept, because more of it is missing or damaged than
-            what a killed process leaves incomplete; None where nothing is.
+        damaged_path: Where the partial file is kept if more of it is missing or damaged than the
+            end of the process explains; otherwise None.
     """
 
     path: Path | None
@@ -46,33 +47,31 @@ class RecoveredRecording:
 
 
 def recover(path: str | os.PathLike[str]) -> list[RecoveredRecording]:
-    """Turn what a killed process left into complete video files.
+    """Turn the partial files that killed processes left into complete video files.
 
-    While it records, gymreel writes to a hidden file ``.NAME.partial`` beside its target. A process
-    that is killed leaves it there, with all frames but those of the last moment. Its first frames,
-    up to the first that is missing, are copied into a complete file, without encoding anything
-    again, and it is removed. The file gets the name that it was recorded for, or
-    ``STEM-recovered.SUFFIX`` if there is a file of that name by now.
+    While recording, gymreel writes to a hidden file ``.NAME.partial`` beside the target. A process
+    that is killed leaves it there, with all frames except those of the last moment. The frames up
+    to the first missing one are copied into a complete file without being encoded again, and the
+    partial file is removed. The complete file gets the name of the target, or
+    ``STEM-recovered.SUFFIX`` if a file of that name exists by now.
 
-    Partial files that a live process is writing are left alone, and so is what is not a regular
-    file. Calling this again finds nothing more to do and returns an empty list. A file that is
-    damaged, not just cut off, gives the frames before the damage and stays, as ``.NAME.damaged``;
-    a ``GymreelWarning`` says so.
+    Partial files that a live process is writing, and anything but regular files, are left alone. A
+    file that is damaged rather than cut off yields the frames before the damage, and is kept as
+    ``.NAME.damaged``; a ``GymreelWarning`` says so. A second call finds nothing to do.
 
-    Every hidden file that is called like a partial file of a video is taken for gymreel's.
+    All hidden files whose names look like those of partial files are taken for gymreel's.
 
     Args:
-        path: A folder, which is searched with the folders in it; or the target of a recording,
-            or its partial file.
+        path: A folder, which is searched recursively; or the target of a recording, or its partial
+            file.
 
     Returns:
-        What was recovered. A leftover without any frame is removed, and has ``path=None``.
+        The recovered recordings. A partial file without frames is removed; its ``path`` is None.
 
     Raises:
         OutputError: There is no such folder, or it cannot be read. Or ``path`` is a partial file
-            that cannot be recovered, or is being written. In a folder, a partial file that cannot
-            be recovered is a ``GymreelWarning`` instead, and the others are recovered. It stays
-            as it is.
+            that cannot be recovered or is being written. In a folder, a partial file that cannot be
+            recovered causes a ``GymreelWarning`` instead and is left alone.
         ConfigError: ``path`` is not the name of a file or folder.
     """
     recovered, problems = recover_and_report(path)
@@ -84,7 +83,7 @@ def recover(path: str | os.PathLike[str]) -> list[RecoveredRecording]:
 def recover_and_report(
     path: str | os.PathLike[str],
 ) -> tuple[list[RecoveredRecording], list[str]]:
-    """Recover as ``recover()`` does, and return what was recovered and each problem, in words."""
+    """Return what ``recover`` returns, and the text of each of its warnings."""
     target = Path(check_path(path))
     recovery = _Recovery()
     if target.is_dir():
@@ -107,7 +106,7 @@ def recover_and_report(
 
 def find_interrupted(folder: Path) -> list[Path]:
     """Return the partial files in ``folder`` that no process writes to any more."""
-    # An empty one is about to be written to, or holds nothing that could be missed.
+    # An empty file is about to be written to, or contains nothing to recover.
     try:
         partials = _look_into(folder, recursive=False).partials
     except OutputError:  # There is no such folder, or it cannot be read.
@@ -121,7 +120,7 @@ def find_interrupted(folder: Path) -> list[Path]:
 
 @dataclass
 class _Found:
-    """What lies in a folder: leftovers, unfinished complete files by target, and problems."""
+    """Files that were left in a folder: partial ones, complete ones by target, and problems."""
 
     partials: list[Path] = field(default_factory=list)
     complete: dict[Path, list[Path]] = field(default_factory=lambda: defaultdict(list))
@@ -129,7 +128,7 @@ class _Found:
 
 
 class _Recovery:
-    """Recovers one leftover after the other; what befalls one is said, and the others go on."""
+    """Recovers partial files one by one. A failure becomes a problem, and the others go on."""
 
     def __init__(self) -> None:
         self.recovered: list[RecoveredRecording] = []
@@ -142,10 +141,10 @@ class _Recovery:
             try:
                 self.recover_one(partial)
             except OutputError as error:
-                # Being written; complete by now, or another was faster.
+                # It is being written, or it was completed or recovered meanwhile.
                 if error.errno not in (errno.EBUSY, errno.ENOENT):
                     self.problems.append(f"{partial} was not recovered: {error}")
-            except Exception as error:  # Whatever it is, the other files must not suffer.
+            except Exception as error:  # It must not keep other files from being recovered.
                 self.problems.append(f"{partial} was not recovered: {error!r}")
             else:
                 self.remove_unfinished(partial, found.complete)
@@ -160,7 +159,7 @@ class _Recovery:
                 break
             except OutputError as error:
                 if error.errno != errno.EEXIST:
-                    raise  # Else another recording got the name meanwhile.
+                    raise  # Otherwise another recording got the name meanwhile.
             except MemoryError as error:
                 raise OutputError(
                     errno.ENOMEM, _OPERATION, "out of memory", os.fspath(partial)
@@ -184,7 +183,7 @@ class _Recovery:
         )
 
     def remove_unfinished(self, partial: Path, complete: dict[Path, list[Path]]) -> None:
-        """Remove the complete files that were being made of this: its frames are safe now."""
+        """Remove unfinished complete files of a partial file whose frames are safe now."""
         for path in complete.pop(_target(partial), ()):
             _core.remove_leftover(os.fspath(path))
 
@@ -194,7 +193,7 @@ class _Recovery:
         while os.path.lexists(free):
             number += 1
             free = _numbered(target, number)
-        self._numbers[target] = number  # Those before are taken: not asked for again.
+        self._numbers[target] = number  # Smaller numbers are taken.
         return free
 
 
@@ -210,15 +209,16 @@ def _numbered(target: Path, number: int) -> Path:
 def _has_bytes(path: Path) -> bool:
     try:
         return path.stat().st_size > 0
-    except OSError:  # It is complete by now.
+    except OSError:  # It was completed meanwhile.
         return False
 
 
 def _look_into(folder: Path, *, recursive: bool) -> _Found:
-    """List what gymreel left in a folder, and in the folders in it.
+    """Return what was left in a folder, and in the folders below it.
 
     Raises:
-        OutputError: The folder does not exist or cannot be read. One in it is a problem.
+        OutputError: The folder does not exist or cannot be read. For a folder below it, that is a
+            problem instead.
     """
     found = _Found()
     folders = [folder]
@@ -257,15 +257,15 @@ def _note(path: Path, entry: os.DirEntry[str], found: _Found) -> None:
 def _find_complete(folder: Path) -> dict[Path, list[Path]]:
     try:
         return _look_into(folder, recursive=False).complete
-    except OutputError:  # A folder that may be written to and not be read.
+    except OutputError:  # The folder may be written to but not read.
         return {}
 
 
 def _kind(path: Path) -> str | None:
-    """Say which kind of hidden file of gymreel's this is, if any."""
+    """Return ``"partial"`` or ``"complete"`` for a hidden file of gymreel, else None."""
     match = _LEFTOVER.fullmatch(path.name)
     if match is None or not _is_video(Path(match["name"])):
-        return None  # Some other program's.
+        return None  # It belongs to another program.
     return match["kind"]
 
 
@@ -282,7 +282,7 @@ def _muxer(target: Path) -> str:
 
 
 def _target(partial: Path) -> Path:
-    """Return the path that a partial file was recorded for."""
+    """Return the target of a partial file."""
     match = _LEFTOVER.fullmatch(partial.name)
     assert match is not None
     return partial.with_name(match["name"])

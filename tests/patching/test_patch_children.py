@@ -215,7 +215,7 @@ def test_a_program_with_too_old_a_gymnasium_runs_and_says_so(tmp_path: Path, act
         """.replace("ACTION", action)
     finished = run_python(script, tmp_path)
     assert finished.stdout == "0.29.1\n"
-    assert "gymreel's recorders are not in place in process" in finished.stderr
+    assert "gymreel could not patch process" in finished.stderr
     assert "Gymnasium 1.2.1 and later" in finished.stderr
 
 

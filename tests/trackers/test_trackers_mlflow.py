@@ -72,7 +72,7 @@ def test_a_store_a_folder_and_a_prefix_of_ones_own(tmp_path: Path) -> None:
 
 
 def test_without_a_run_it_says_what_to_do(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"mlflow\.start_run\(\) first, or give run_id"):
+    with pytest.raises(ConfigError, match=r"mlflow\.start_run\(\) first, or pass run_id"):
         MLflow()
     mlflow.start_run()
     env = RecordVideo(NumberedEnv(4), tmp_path / "v", at(set()), trackers=[MLflow()])

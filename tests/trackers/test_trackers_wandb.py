@@ -145,7 +145,7 @@ def test_what_wandb_does_not_take_is_said_once(tmp_path: Path, run: Any) -> None
 def test_without_a_run_it_says_what_to_do(tmp_path: Path, run: Any) -> None:
     env = RecordVideo(NumberedEnv(4), tmp_path / "v", at(set()), trackers=[WandB()])
     run.finish()
-    with pytest.raises(ConfigError, match=r"call wandb\.init\(\) first, or give run"):
+    with pytest.raises(ConfigError, match=r"call wandb\.init\(\) first, or pass run"):
         WandB()
     run_episodes(env)
     with pytest.warns(UserWarning, match="log_episode raised ConfigError .*no active run"):

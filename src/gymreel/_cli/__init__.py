@@ -1,4 +1,5 @@
-"""The commands of ``python -m gymreel``, one module each, and what they are made of.
+"""The commands of ``python -m gymreel``.
 
-Each has ``add_parser``, which describes its arguments and names the function that does its work.
+The module of a command has a function ``add_parser``, which declares its arguments and the function
+that runs it. ``diagnosis``, ``problems`` and ``trials`` belong to ``doctor``.
 """

@@ -1,4 +1,4 @@
-"""``python -m gymreel recover``: complete files of what killed processes have left."""
+"""``python -m gymreel recover``: completes the partial files that killed processes left."""
 
 from __future__ import annotations
 
@@ -14,17 +14,13 @@ __all__ = ["add_parser"]
 
 
 def add_parser(commands: Any) -> None:
-    """Describe the command.
-
-    Args:
-        commands: What ``argparse`` gives for adding it to.
-    """
+    """Add the command to the subparsers of ``argparse``."""
     parser = commands.add_parser(
         "recover",
-        help="make complete videos of what a killed process has left",
-        description="Makes complete videos of the partial files that killed processes have left.",
+        help="make complete videos of the partial files that killed processes left",
+        description="Makes complete videos of the partial files that killed processes left.",
     )
-    parser.add_argument("path", help="a folder, searched with those in it; or one recording")
+    parser.add_argument("path", help="a folder, which is searched recursively, or a file")
     parser.set_defaults(function=_recover)
 
 
@@ -41,7 +37,7 @@ def _recover(arguments: argparse.Namespace) -> int:
             print(f"nothing to recover in {arguments.path}")
         sys.stdout.flush()
     except BrokenPipeError:
-        # Whoever reads has seen enough. What is left to be written is written nowhere, at exit too.
+        # The reader is gone. Discard the rest, also what the interpreter flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 1 if problems else 0
 

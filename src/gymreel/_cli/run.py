@@ -1,4 +1,4 @@
-"""``python -m gymreel run``: a script as it stands, with gymreel's recorders in it."""
+"""``python -m gymreel run``: runs an unchanged script with gymreel's recorders."""
 
 from __future__ import annotations
 
@@ -19,17 +19,13 @@ __all__ = ["add_parser", "split"]
 
 
 def add_parser(commands: Any) -> None:
-    """Describe the command.
-
-    Args:
-        commands: What ``argparse`` gives for adding it to.
-    """
+    """Add the command to the subparsers of ``argparse``."""
     parser = commands.add_parser(
         "run",
-        help="run a script, with gymreel's recorders in the place of Gymnasium's",
-        description="Runs a script or module as python does, with gymreel's recorders in the place "
-        "of those of Gymnasium and Stable-Baselines3, see gymreel.patch(), there and in the Python "
-        "programs that it starts.",
+        help="run a script with gymreel's recorders instead of Gymnasium's",
+        description="Runs a script or module as python does, with gymreel's recorders instead of "
+        "those of Gymnasium and Stable-Baselines3 (see gymreel.patch), in the script and in the "
+        "Python programs that it starts.",
         usage="python -m gymreel run [-h] [--no-children] [--wait] (SCRIPT | -m MODULE) "
         "[ARGUMENT ...]",
     )
@@ -37,22 +33,22 @@ def add_parser(commands: Any) -> None:
         "--no-children",
         dest="children",
         action="store_false",
-        help="leave the Python programs that the script starts as they are, but for the processes "
-        "of multiprocessing",
+        help="do not patch the Python programs that the script starts, except for the processes of "
+        "multiprocessing",
     )
     parser.add_argument(
         "--wait",
         action="store_true",
-        help="let recorders wait for each video when its recording ends, for scripts that look "
+        help="have recorders wait for each video when its recording ends, for scripts that look "
         "for the file at once",
     )
     parser.add_argument("-m", dest="module", metavar="MODULE", help="a module to run as a script")
-    parser.add_argument("script", nargs="?", metavar="SCRIPT", help="a file, or a folder or zip")
+    parser.add_argument("script", nargs="?", metavar="SCRIPT", help="a file, folder or zip archive")
     parser.set_defaults(function=_run, parser=parser)
 
 
 def split(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Separate the program's own arguments from those of the script that it is to run."""
+    """Separate the arguments of this program from those of the script that it runs."""
     if list(arguments[:1]) != ["run"]:
         return list(arguments), []
     end = 1
@@ -64,12 +60,12 @@ def split(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
 
 def _run(arguments: argparse.Namespace) -> int:
     if arguments.module is None and arguments.script is None:
-        arguments.parser.error("a script is needed, or -m and a module")
+        arguments.parser.error("a script is required, or -m and a module")
     _hide_own_frames()
     if arguments.module is not None:
         _patch(arguments)
         sys.argv = [arguments.module, *arguments.rest]
-        # Where ``python -m`` looks first, and has put it already: the current folder.
+        # ``python -m`` has already put the current folder in front of the path.
         runpy.run_module(arguments.module, run_name="__main__", alter_sys=True)
         return 0
     script = arguments.script
@@ -77,7 +73,7 @@ def _run(arguments: argparse.Namespace) -> int:
         arguments.parser.error(f"can't open file {os.path.abspath(script)!r}: no such file")
     _patch(arguments)
     sys.argv = [script, *arguments.rest]
-    # With -P, neither python nor this looks for modules beside the script.
+    # With -P, the folder of the script is not in the path.
     has_folder = not getattr(sys.flags, "safe_path", False)
     if os.path.isfile(script) and not _is_archive(script):
         if has_folder:
@@ -96,14 +92,14 @@ def _patch(arguments: argparse.Namespace) -> None:
     except MissingPackageError as error:
         arguments.parser.error(str(error))
     if not arguments.children and "GYMREEL_PATCH" in os.environ:
-        os.environ["GYMREEL_PATCH"] = "0"  # It came from a program that reaches its children.
+        os.environ["GYMREEL_PATCH"] = "0"  # It was inherited.
 
 
 def _run_file(script: str) -> None:
-    """Run a file as ``__main__``, which stays until the interpreter exits.
+    """Run a file as ``__main__``, and keep the module until the interpreter exits.
 
-    ``runpy.run_path`` would take the module away at the end of the script, before what its threads
-    and its exit functions do.
+    ``runpy.run_path`` would remove the module at the end of the script, when its threads and exit
+    functions may still need it.
     """
     main = ModuleType("__main__")
     main.__dict__.update(__file__=script, __builtins__=builtins)
@@ -126,7 +122,7 @@ def _is_importable(hook: Any, path: str) -> bool:
 
 
 def _hide_own_frames() -> None:
-    """Let a traceback begin in the script, as that of ``python script.py`` does."""
+    """Have tracebacks begin in the script, as with ``python script.py``."""
     previous = sys.excepthook
     main_file = os.path.join(os.path.dirname(os.path.dirname(__file__)), "__main__.py")
     own = {__file__, main_file, runpy.__file__, "<frozen runpy>"}

@@ -1,5 +1,6 @@
-"""What the Python programs that a patched one starts read at their start.
+"""Modules that patch the Python programs which a patched program starts.
 
-The folder is the first entry of PYTHONPATH there, see ``gymreel.patch(children=True)``. Nothing in
-it imports the rest of gymreel, which takes a while, before it is clear that it will be needed.
+``gymreel.patch(children=True)`` puts this folder in front of ``PYTHONPATH``, so each such program
+imports ``sitecustomize`` from it. The rest of gymreel is imported only if the program imports
+Gymnasium.
 """

@@ -1,4 +1,4 @@
-"""Functions to call when a module has been imported."""
+"""Calls functions when certain modules have been imported."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ __all__ = ["AfterImport"]
 
 
 class AfterImport:
-    """A finder for ``sys.meta_path`` that calls a function after each import of certain modules.
+    """A finder for ``sys.meta_path`` that calls functions after certain modules were imported.
 
-    It finds nothing itself: it asks the other finders, and has what they find loaded as they say.
+    It delegates finding and loading to the other finders.
 
     Args:
-        functions: What to call, by the name of the module, which is its argument.
+        functions: For each name of a module, a function of the imported module.
     """
 
     def __init__(self, functions: dict[str, Callable[[ModuleType], None]]) -> None:
         self._functions = functions
 
     def install(self) -> None:
-        """Begin to watch imports. A second call changes nothing."""
+        """Start to watch imports. A second call changes nothing."""
         if self not in sys.meta_path:
             sys.meta_path.insert(0, self)
 
     def remove(self) -> None:
-        """Cease to watch imports, if that was begun."""
+        """Stop to watch imports. Without :meth:`install`, this does nothing."""
         if self in sys.meta_path:
             sys.meta_path.remove(self)
 
@@ -57,7 +57,7 @@ class AfterImport:
 
 
 class _CallingLoader:
-    """Loads a module as its own loader does, and calls a function afterwards."""
+    """Loads a module with its own loader, and calls a function afterwards."""
 
     def __init__(self, loader: Any, function: Callable[[ModuleType], None]) -> None:
         self._loader = loader
@@ -68,7 +68,7 @@ class _CallingLoader:
         return module
 
     def exec_module(self, module: ModuleType) -> None:
-        # The module must not tell who has loaded it: others ask its loader for its source.
+        # The module gets its own loader, which others ask for its source.
         module.__loader__ = self._loader
         assert module.__spec__ is not None
         module.__spec__.loader = self._loader
@@ -76,5 +76,5 @@ class _CallingLoader:
         self._function(module)
 
     def __getattr__(self, name: str) -> Any:
-        """Return what else the loader has, such as the source, before the module is loaded."""
+        """Return other attributes of the loader, for access before the module is loaded."""
         return getattr(object.__getattribute__(self, "_loader"), name)

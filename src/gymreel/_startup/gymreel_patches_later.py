@@ -1,4 +1,4 @@
-"""Patches Gymnasium's recorders in this process when Gymnasium is imported, and not before."""
+"""Patches Gymnasium's recorders in this process once Gymnasium is imported."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ if TYPE_CHECKING:
 __all__ = ["install"]
 
 _ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-"""Where the parent's gymreel is."""
+"""Folder of the parent's gymreel."""
 
 
 def install() -> None:
     """Patch this process once it has imported Gymnasium."""
-    # A program that imports gymreel's wrappers first gets to Gymnasium in the midst of them, and
-    # one that W&B monitors in the midst of what W&B does to the recorder.
+    # If gymreel's wrappers are imported first, Gymnasium is imported while they are incomplete, and
+    # with W&B's monitor_gym, while W&B is about to change the recorder.
     names = ("gymnasium", "gymreel.wrappers", "wandb.integration.gym")
     AfterImport(dict.fromkeys(names, _patch)).install()
 
@@ -28,8 +28,8 @@ def install() -> None:
 def _patch(_: ModuleType) -> None:
     wrappers = sys.modules.get("gymreel.wrappers")
     if wrappers is not None and not hasattr(wrappers, "RecordVideo"):
-        return  # In the midst of them, so that this is called again at their end.
-    # This process may look for packages elsewhere than its parent.
+        return  # They are incomplete. This is called again once they are imported.
+    # The path of this process may differ from its parent's.
     is_added = _ROOT not in sys.path
     if is_added:
         sys.path.append(_ROOT)
@@ -40,10 +40,10 @@ def _patch(_: ModuleType) -> None:
     except Exception as error:
         import warnings  # noqa: PLC0415
 
-        message = f"gymreel's recorders are not in place in process {os.getpid()}: {error}"
+        message = f"gymreel could not patch process {os.getpid()}: {error}"
         try:
             warnings.warn(message, stacklevel=2)
-        except Warning:  # With -W error. The program can do without gymreel.
+        except Warning:  # With -W error. The program can run without gymreel.
             print(message, file=sys.stderr)
     finally:
         if is_added and _ROOT in sys.path:

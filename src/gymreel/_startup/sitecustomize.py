@@ -1,6 +1,6 @@
-"""Read by any Python, of any version, at its start: gets the recorders patched if they are used.
+"""Imported by every Python at its start; patches the recorders if the program uses them.
 
-Python 2 reads this too, so the syntax is what all of them understand.
+The syntax must be valid in all versions, Python 2 included.
 """
 
 import os
@@ -13,7 +13,7 @@ if os.environ.get("GYMREEL_PATCH") in ("1", "wait") and sys.version_info >= (3, 
 
     gymreel_patches_later.install()
 
-# The program sees the path, and the customisation, that it would have without this one.
+# Restore the path, and import the sitecustomize that the program would have without this one.
 sys.path[:] = [path for path in sys.path if os.path.abspath(path) != _folder]
 _this = sys.modules.pop("sitecustomize", None)
 try:

@@ -1,10 +1,10 @@
-"""Where episodes and their videos are shown: TensorBoard, Weights & Biases, MLflow, logging.
+"""Trackers report episodes and videos to TensorBoard, Weights & Biases, MLflow and ``logging``.
 
-Give them to a recording wrapper: ``RecordVideo(…, trackers=[TensorBoard("runs")])``. Each package
-is imported when its tracker is made, and a video goes there as the file that it is, once it is
-certain that it stays. The numbers of interrupted episodes, which were cut off by ``close()`` or an
-early ``reset()``, are left out unless a tracker is made with ``interrupted=True``; ``Logging`` has
-a line for every episode.
+Pass them to a recorder: ``RecordVideo(env, "videos", trackers=[TensorBoard("runs")])``. Each
+package is imported when its tracker is made. A video is logged as the file that it is, once it is
+certain to stay. The numbers of episodes that ``close()`` or an early ``reset()`` interrupted are
+left out, unless a tracker is made with ``interrupted=True``; ``Logging`` has a line for every
+episode.
 """
 
 from __future__ import annotations

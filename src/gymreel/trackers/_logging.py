@@ -1,4 +1,4 @@
-"""Episodes and their videos in the log of the program."""
+"""``Logging`` reports episodes and videos with Python's ``logging``."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ __all__ = ["Logging"]
 
 
 class Logging(Tracker):
-    """Logs a line for each episode and for each video, with Python's ``logging``."""
+    """Logs a line for each episode and each video with Python's ``logging``."""
 
     def __init__(self, logger: str | logging.Logger = "gymreel", level: int = logging.INFO) -> None:
         """Log to a logger.
 
         Args:
             logger: The logger or its name.
-            level: Of the lines.
+            level: Level of the lines.
 
         Raises:
-            ConfigError: One of them is something else.
+            ConfigError: An argument is of another type.
         """
         if not isinstance(logger, (str, logging.Logger)):
             raise ConfigTypeError(f"logger={show(logger)} must be a logger or its name")
@@ -34,7 +34,7 @@ class Logging(Tracker):
         self._level = number
 
     def log_episode(self, episode: Episode) -> None:
-        """Log a line of an episode."""
+        """Log a line for an episode."""
         if episode.terminated:
             end = "terminated"
         else:
@@ -42,7 +42,7 @@ class Logging(Tracker):
         self._logger.log(self._level, "%s, %s", episode.describe(), end)
 
     def log_video(self, episode: Episode) -> None:
-        """Log a line of a video."""
+        """Log a line for a video."""
         self._logger.log(
             self._level,
             "episode %d is recorded: %s (%d frames, %d bytes)",

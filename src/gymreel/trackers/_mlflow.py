@@ -1,4 +1,4 @@
-"""Episodes and their videos in MLflow."""
+"""``MLflow`` reports episodes and videos to an MLflow run."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ __all__ = ["MLflow"]
 class MLflow(Tracker):
     """Logs metrics of each episode to an MLflow run, and each video as an artifact.
 
-    ``episode/return`` and ``episode/length`` are at the step at which the episode ended, counted
-    over all environments together. Where MLflow's server is far away,
-    ``mlflow.config.enable_async_logging()`` sends the metrics in the background; a video is sent
-    before the training goes on.
+    ``episode/return`` and ``episode/length`` are logged at the step at which the episode ended,
+    counted over all environments. If MLflow's server is slow to reach,
+    ``mlflow.config.enable_async_logging()`` sends the metrics in the background; a video is always
+    sent before training continues.
     """
 
     def __init__(
@@ -35,16 +35,16 @@ class MLflow(Tracker):
         """Log to a run.
 
         Args:
-            run_id: The run; None for the one that is active when something is logged, which is
-                another one on each thread.
-            tracking_uri: Where MLflow keeps its runs; None for what MLflow is set to.
-            artifact_path: The folder of the videos among the run's artifacts; None for none.
-            prefix: What the names start with instead of ``episode``, such as ``"eval"``.
-            interrupted: Whether the metrics of episodes that were cut off by ``close()`` or an
-                early ``reset()`` are logged too.
+            run_id: Id of the run; None for the run that is active on the calling thread when
+                something is logged.
+            tracking_uri: Where MLflow keeps its runs; None for MLflow's own setting.
+            artifact_path: Folder of the videos among the run's artifacts; None for no folder.
+            prefix: Start of the names of the metrics, such as ``"eval"``.
+            interrupted: Whether to log the metrics of episodes that ``close()`` or an early
+                ``reset()`` interrupted.
 
         Raises:
-            ConfigError: No run is active and none is given, or an argument is not text.
+            ConfigError: No run is active and no ``run_id`` is given, or an argument is invalid.
             MissingPackageError: MLflow is not installed: ``pip install gymreel[mlflow]``.
         """
         given = {"run_id": run_id, "tracking_uri": tracking_uri, "artifact_path": artifact_path}
@@ -75,7 +75,7 @@ class MLflow(Tracker):
         self._client().log_artifact(self._active_run_id(), str(episode.path), self._artifact_path)
 
     def _client(self) -> Any:
-        # Made each time, which is quick, as it could not cross processes.
+        # Made for each call, which is fast, because a client cannot be sent to other processes.
         return _mlflow().MlflowClient(self._tracking_uri)
 
     def _active_run_id(self) -> str:
@@ -84,7 +84,7 @@ class MLflow(Tracker):
         run = _mlflow().active_run()
         if run is None:
             raise ConfigError(
-                "MLflow found no active run: call mlflow.start_run() first, or give run_id=…"
+                "MLflow found no active run: call mlflow.start_run() first, or pass run_id=…"
             )
         return str(run.info.run_id)
 

@@ -1,8 +1,8 @@
-"""What ``wandb.init(monitor_gym=True)`` asks for: videos go to the active run by themselves.
+"""Support for ``wandb.init(monitor_gym=True)``, which logs videos to the active run.
 
-W&B replaces ``gymnasium.wrappers.RecordVideo.close`` with a function that looks for the attributes
-of a class which Gymnasium 1.0 has removed, so there it logs nothing. That it has done so is the one
-trace of the setting, in ``wandb.patched["gym"]``; calling ``wandb.gym.monitor()`` leaves it too.
+W&B itself replaces ``gymnasium.wrappers.RecordVideo.close`` with a function that needs attributes
+of a class that Gymnasium 1.0 removed, so it logs nothing there. The only trace of the setting is
+the entry ``wandb.patched["gym"]``, which ``wandb.gym.monitor()`` adds as well.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ __all__ = ["log_to_monitored_run"]
 
 
 def log_to_monitored_run(episode: Episode) -> None:
-    """Log a complete video as ``videos``, as W&B did, if there is a run that asks for it.
+    """Log a complete video under W&B's name ``videos``, if the active run monitors Gymnasium.
 
     Raises:
-        RuntimeError: The interpreter is ending, and the run has ended.
+        RuntimeError: The interpreter is exiting, and the run has ended.
     """
-    wandb = sys.modules.get("wandb")  # Who has a run has imported it.
+    wandb = sys.modules.get("wandb")  # If there is a run, it has been imported.
     run = getattr(wandb, "run", None)
     if run is None or not getattr(wandb, "patched", {}).get("gym"):
         return

@@ -1,4 +1,4 @@
-"""Episodes and their videos in TensorBoard."""
+"""``TensorBoard`` writes episodes and videos to event files."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ __all__ = ["TensorBoard"]
 
 _FLUSH_SECONDS = 10.0
 _MAX_WAITING = 1000
-"""Events that wait, as TensorBoard's thread takes a sixth of a second for a MiB: a checksum."""
+"""Number of waiting events. TensorBoard's thread takes a sixth of a second for 1 MiB."""
 
 
 class TensorBoard(Tracker):
-    """Writes scalars of each episode, and the videos that TensorBoard can show, to event files.
+    """Writes scalars of each episode, and GIF videos, to event files.
 
-    ``episode/return`` and ``episode/length`` are at the step at which the episode ended, counted
-    over all environments together; the episodes of several environments are points of one curve.
+    ``episode/return`` and ``episode/length`` are logged at the step at which the episode ended,
+    counted over all environments. The episodes of several environments form one curve.
 
-    A ``.gif`` is among the images as ``episode/video``; the file goes in as it is. TensorBoard
-    plays no other videos: of those a text names the file, and one warning says so. It shows ten
-    images of a tag unless it is started with ``--samples_per_plugin images=100``.
+    A ``.gif`` file becomes the image ``episode/video``. TensorBoard plays no other videos: a text
+    names the file instead, and one warning says so. TensorBoard shows ten images per tag unless it
+    is started with ``--samples_per_plugin images=100``.
 
-    What is logged is in the file within ten seconds or so, and at once after :meth:`close`, when
-    the tracker is dropped and when the interpreter exits. A process that has been forked or spawned
-    with a tracker writes an event file of its own; TensorBoard follows several that grow at a time
-    with ``--reload_multifile true``.
+    Events are in the file after about ten seconds, and after :meth:`close`, when the tracker is
+    dropped, and when the interpreter exits. A process that is forked or spawned with a tracker
+    writes its own event file. TensorBoard follows several growing files with
+    ``--reload_multifile true``.
     """
 
     def __init__(
@@ -46,20 +46,20 @@ class TensorBoard(Tracker):
         prefix: str = "episode",
         interrupted: bool = False,
     ) -> None:
-        """Write into a folder, or through a writer that is there already.
+        """Write to a folder, or through an existing writer.
 
         Args:
-            log_dir_or_writer: A folder, which is made if it does not exist, or a ``SummaryWriter``
-                of PyTorch or tensorboardX, which stays the caller's to close. Give the writer
-                where there is one: TensorBoard expects one event file in a folder.
-            prefix: What the tags start with instead of ``episode``, such as ``"eval"``.
-            interrupted: Whether episodes that were cut off by ``close()`` or an early ``reset()``
-                are points of the curves too.
+            log_dir_or_writer: A folder, which is created if necessary, or a ``SummaryWriter`` of
+                PyTorch or tensorboardX, which the caller closes. If there is such a writer, pass
+                it: TensorBoard expects one event file per folder.
+            prefix: Start of the tags, such as ``"eval"``.
+            interrupted: Whether to log the numbers of episodes that ``close()`` or an early
+                ``reset()`` interrupted.
 
         Raises:
-            ConfigError: It is neither, ``prefix`` is not text or ``interrupted`` is no flag.
+            ConfigError: An argument is invalid.
             MissingPackageError: TensorBoard is not installed: ``pip install gymreel[tensorboard]``.
-            OutputError: The folder cannot be made.
+            OutputError: The folder cannot be created.
         """
         self._prefix = check_prefix(prefix)
         self._interrupted = check_interrupted(interrupted)
@@ -83,7 +83,7 @@ class TensorBoard(Tracker):
             self._log.add_scalar(f"{self._prefix}/{name}", value, episode.step)
 
     def log_video(self, episode: Episode) -> None:
-        """Put a GIF among the images; name any other video in a text."""
+        """Log a GIF as an image, and the name of any other video as a text."""
         assert episode.path is not None
         tag = f"{self._prefix}/video"
         if episode.path.suffix.lower() == ".gif":
@@ -95,20 +95,20 @@ class TensorBoard(Tracker):
                 self._has_warned = True
                 warn(
                     f"TensorBoard plays no {episode.path.suffix} files, so it shows only the names "
-                    'of the videos; with suffix=".gif" it shows the videos',
+                    'of the videos; use suffix=".gif" to see them',
                 )
 
     def close(self) -> None:
-        """Complete the event file; a later episode begins another. A given writer is flushed."""
+        """Complete the event file; a later episode starts another. Only flush a given writer."""
         self._log.close()
 
 
 class _EventFile:
-    """An event file of each process that writes, made with the first event."""
+    """Writes an event file per process, which is created with the first event."""
 
     def __init__(self, folder: str) -> None:
         _load("tensorboard.summary.writer.event_file_writer")
-        self._folder = os.path.abspath(folder)  # The process may change its folder.
+        self._folder = os.path.abspath(folder)  # The working folder may change.
         try:
             os.makedirs(self._folder, exist_ok=True)
         except OSError as error:
@@ -144,7 +144,7 @@ class _EventFile:
         self._writer = self._finalizer = None
 
     def _add(self, summary: Any, step: int) -> None:
-        # After a fork the thread that writes is the parent's alone, and so is its file.
+        # After a fork, the writing thread and its file belong to the parent.
         if self._writer is None or self._pid != os.getpid():
             writers = _load("tensorboard.summary.writer.event_file_writer")
             self._writer = writers.EventFileWriter(self._folder, _MAX_WAITING, _FLUSH_SECONDS)
@@ -159,10 +159,10 @@ class _EventFile:
 
 
 class _GivenWriter:
-    """A ``SummaryWriter``, which the caller closes.
+    """Writes through a ``SummaryWriter``, which the caller closes.
 
-    It is used only in the process that it was given in: elsewhere its thread does not run, and the
-    first call raises.
+    It works only in the process in which it was made. In other processes its thread does not run,
+    so the first call raises.
     """
 
     NEEDS = ("add_scalar", "add_text", "flush")
@@ -179,8 +179,8 @@ class _GivenWriter:
     def add_gif(self, tag: str, data: bytes, step: int) -> None:
         if not self._is_ours():
             return
-        # It has no method for an image that is encoded already; both packages' own add_image and
-        # add_video do this. The event must be of the package's own protobuf classes.
+        # There is no method for an encoded image, so this does what ``add_image`` does. The event
+        # must be of the package's own protobuf classes.
         packages = {each.__module__.partition(".")[0] for each in type(self._writer).__mro__}
         name = "tensorboardX.proto" if "tensorboardX" in packages else "tensorboard.compat.proto"
         summary = _image_summary(_load(f"{name}.summary_pb2"), tag, data)
@@ -200,8 +200,8 @@ class _GivenWriter:
         if not self._has_said:
             self._has_said = True
             raise ConfigError(
-                "a SummaryWriter cannot be used in another process than its own; with a folder "
-                "instead, each process writes an event file: TensorBoard(log_dir)"
+                "a SummaryWriter cannot be used in another process than its own; pass a folder "
+                "instead, in which each process writes an event file: TensorBoard(log_dir)"
             )
         return False
 

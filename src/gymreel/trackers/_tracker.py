@@ -1,4 +1,4 @@
-"""What every tracker does."""
+"""``Tracker``: the base class of all trackers."""
 
 from __future__ import annotations
 
@@ -14,38 +14,38 @@ _Self = TypeVar("_Self")
 
 
 class Tracker:
-    """Is told of every episode and of every video; subclasses override what they want to hear.
+    """Is called for every episode and every video. Subclasses override the methods they need.
 
-    Both are called by the wrapper on the thread that steps the environment, so they should be
-    quick. What they raise becomes a warning, and the next episode is told of all the same.
+    Recorders call the methods on the thread that steps the environment, so they should be fast. An
+    exception becomes a warning, and the next episode is reported as usual.
 
-    A tracker is never copied: copies of an environment tell the same one, which may hold files or
-    connections.
+    A tracker may hold files or connections, so it is never copied: copies of an environment share
+    it.
     """
 
     def log_episode(self, episode: Episode) -> None:
-        """Take note of an episode that has ended, recorded or not; its video is not complete.
+        """Log an episode that has ended, recorded or not. Its video is not complete yet.
 
-        Episodes that were cut off are among them: ``episode.interrupted``.
+        This includes interrupted episodes, see ``Episode.interrupted``.
         """
 
     def log_video(self, episode: Episode) -> None:
-        """Take note of a video that is complete and stays: ``episode.path``.
+        """Log a video that is complete and stays, at ``episode.path``.
 
-        With a ``keep`` that may drop a video later, this comes when the recorder is closed, unless
-        the recorder has ``report_when="complete"``.
+        If ``keep`` may drop a video later, this is called when the recorder is closed, unless the
+        recorder has ``report_when="complete"``.
         """
 
     def __deepcopy__(self: _Self, memo: dict[int, Any]) -> _Self:
-        """Stay one."""
+        """Return the tracker itself."""
         return self
 
 
 def check_prefix(prefix: object) -> str:
-    """Return what the names of the scalars start with.
+    """Return the argument ``prefix``, with which the names of scalars start.
 
     Raises:
-        ConfigError: It is not text.
+        ConfigError: ``prefix`` is not a string, or is empty.
     """
     wanted = "the start of a name, such as 'episode',"
     if not (text := check_text("prefix", prefix, wanted=wanted)):
@@ -54,16 +54,16 @@ def check_prefix(prefix: object) -> str:
 
 
 def check_interrupted(interrupted: object) -> bool:
-    """Return whether the numbers of interrupted episodes are shown.
+    """Return the argument ``interrupted``: whether to log the numbers of interrupted episodes.
 
     Raises:
-        ConfigError: It is no flag.
+        ConfigError: ``interrupted`` is not a bool.
     """
     return check_flag("interrupted", interrupted)
 
 
 def scalars_of(episode: Episode) -> dict[str, float]:
-    """Give the numbers of an episode by name; no return where the rewards have no sum."""
+    """Return the numbers of an episode by name, without a return if that is unknown."""
     scalars: dict[str, float] = {"length": episode.length}
     if episode.return_ is not None:
         scalars["return"] = float(episode.return_)

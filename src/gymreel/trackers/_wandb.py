@@ -1,4 +1,4 @@
-"""Episodes and their videos in Weights & Biases."""
+"""``WandB`` reports episodes and videos to a Weights & Biases run."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ __all__ = ["WandB", "as_media"]
 
 
 class WandB(Tracker):
-    """Logs scalars of each episode, and each video as the file that it is, to a W&B run.
+    """Logs scalars of each episode, and each video file, to a W&B run.
 
-    ``episode/return`` and ``episode/length`` are shown over ``episode/step``, the steps of all
-    environments together. The video is ``episode/video``. W&B takes mp4, webm and gif; of a video
-    of another kind one warning says that it is not logged.
+    ``episode/return`` and ``episode/length`` are shown over ``episode/step``, the number of steps
+    of all environments together. Videos are logged as ``episode/video``. W&B takes mp4, webm and
+    gif files; one warning says that others are not logged.
 
-    Each episode and each video is a row of the run, and counts in the run's own steps. Where the
-    training counts those itself, ``run.log(…, step=update)``, W&B ignores what comes with a number
-    that the rows have passed already: give ``commit=False`` there.
+    Each episode and each video is a row of the run and increments the run's step. If the training
+    passes steps itself, ``run.log(…, step=update)``, W&B ignores rows whose step is too small: use
+    ``commit=False`` then.
     """
 
     def __init__(
@@ -37,16 +37,16 @@ class WandB(Tracker):
         """Log to a run.
 
         Args:
-            run: What ``wandb.init()`` has returned; None for the ``wandb.run`` of the moment in
-                which something is logged.
-            prefix: What the names start with instead of ``episode``, such as ``"eval"``.
-            commit: False logs into the row that the training will log next, in which the last
-                episode and the last video since the one before stand for all.
-            interrupted: Whether the numbers of episodes that were cut off by ``close()`` or an
-                early ``reset()`` are logged too.
+            run: The run that ``wandb.init()`` returned; None for ``wandb.run`` at the time when
+                something is logged.
+            prefix: Start of the names, such as ``"eval"``.
+            commit: False adds to the row that the training logs next, which then has only the
+                latest episode and the latest video.
+            interrupted: Whether to log the numbers of episodes that ``close()`` or an early
+                ``reset()`` interrupted.
 
         Raises:
-            ConfigError: No run is active and none is given, or an argument is wrong.
+            ConfigError: No run is active and no ``run`` is given, or an argument is invalid.
             MissingPackageError: W&B is not installed: ``pip install gymreel[wandb]``.
         """
         self._prefix = check_prefix(prefix)
@@ -73,15 +73,15 @@ class WandB(Tracker):
         elif not self._has_warned:
             self._has_warned = True
             warn(
-                f"W&B takes no {episode.path.suffix} files, so the videos are not logged there; "
-                'with suffix=".mp4" they are',
+                f"W&B takes no {episode.path.suffix} files, so the videos are not logged; "
+                'use suffix=".mp4"',
             )
 
     def _run(self) -> Any:
         wandb = _wandb()
         run = self._given_run if self._given_run is not None else wandb.run
         if run is None:
-            raise ConfigError("WandB found no active run: call wandb.init() first, or give run=…")
+            raise ConfigError("WandB found no active run: call wandb.init() first, or pass run=…")
         return run
 
     def _log(self, episode: Episode, values: dict[str, Any]) -> None:
@@ -96,7 +96,7 @@ class WandB(Tracker):
 
 
 def as_media(wandb: Any, episode: Episode) -> Any:
-    """Give a video as W&B takes it; None where W&B takes no such files."""
+    """Return a video as an object of W&B, or None if W&B takes no such files."""
     assert episode.path is not None
     container = episode.path.suffix[1:].lower()
     if container not in wandb.Video.EXTS:
