@@ -1,17 +1,16 @@
 #!/bin/sh
-# Builds what a wheel carries inside: a small static FFmpeg with its encoders, and Google Highway.
+# Builds the libraries in a wheel: a small static FFmpeg with its encoders, and Google Highway.
 #
 #   tools/build_ffmpeg.sh [--lgpl] [--sources FOLDER] [PREFIX]
-#   tools/build_ffmpeg.sh --download FOLDER     fetches the sources, for those to whom a wheel is given, and builds nothing
+#   tools/build_ffmpeg.sh --download FOLDER     only fetches the sources, which recipients of a wheel are entitled to
 #
-# PREFIX, by default bundled/ in the checkout, where CMake looks with GYMREEL_BUNDLED_FFMPEG=ON, gets include/, lib/ with
-# pkg-config files, and licenses/ with what the wheel has to carry along: licence texts, configure lines, and where the
-# sources are from. --lgpl (or FFMPEG_FLAVOUR=lgpl) leaves libx264 out. --sources (or FFMPEG_SOURCES) takes the archives
-# from a folder; tools/ffmpeg_sources.txt has their names and checksums. What is there already, built by this script in
-# this way, is left as it is.
+# PREFIX is bundled/ in the checkout by default, where CMake looks with GYMREEL_BUNDLED_FFMPEG=ON. It gets include/, lib/
+# with pkg-config files, and licenses/ for the wheel: licence texts, configure lines, and the addresses of the sources.
+# --lgpl (or FFMPEG_FLAVOUR=lgpl) leaves libx264 out. --sources (or FFMPEG_SOURCES) takes the archives from a folder;
+# tools/ffmpeg_sources.txt has their names and checksums. An existing result of the same script and settings is kept.
 #
-# Needs a C and a C++ compiler, make, cmake, pkg-config, on x86 nasm, and to fetch the sources curl and git. JOBS says how
-# many compilers run at once.
+# Needs a C and a C++ compiler, make, cmake, pkg-config, on x86 nasm, and curl and git to fetch the sources. JOBS is the
+# number of compilers that run at once.
 set -eu
 
 fail() {
@@ -43,7 +42,7 @@ done
 [ $# -le 1 ] || fail "one PREFIX at most, not: $*"
 case "$flavour" in gpl | lgpl) ;; *) fail "FFMPEG_FLAVOUR=$flavour must be gpl or lgpl" ;; esac
 if [ -n "$sources" ]; then
-    [ -d "$sources" ] || fail "there is no folder $sources to take the sources from, as --sources or FFMPEG_SOURCES says"
+    [ -d "$sources" ] || fail "--sources (or FFMPEG_SOURCES): there is no folder $sources"
     sources=$(cd "$sources" && pwd)
 fi
 
@@ -61,16 +60,16 @@ check_archive() {
 # fetch_archive ADDRESS CHECKSUM FILE
 fetch_archive() {
     curl --fail --location --silent --show-error --retry 3 --output "$3" "$1" ||
-        fail "$1 could not be fetched; put $(basename "$3") into a folder and name that: --sources FOLDER, or FFMPEG_SOURCES=FOLDER for make"
+        fail "$1 could not be fetched; put $(basename "$3") into a folder and pass --sources FOLDER, or FFMPEG_SOURCES=FOLDER to make"
     check_archive "$3" "$2"
 }
 
-# fetch_git ADDRESS COMMIT FOLDER: Git checks what it fetches against the name of the commit.
+# fetch_git ADDRESS COMMIT FOLDER. Git verifies the content against the commit.
 fetch_git() {
     git init --quiet "$3"
-    git -C "$3" fetch --quiet --depth 1 "$1" "$2" || fail "commit $2 of $1 could not be fetched; FFMPEG_SOURCES=FOLDER for make, or --sources FOLDER, takes it from a folder"
+    git -C "$3" fetch --quiet --depth 1 "$1" "$2" || fail "commit $2 of $1 could not be fetched; pass --sources FOLDER, or FFMPEG_SOURCES=FOLDER to make, to take it from a folder"
     git -C "$3" checkout --quiet FETCH_HEAD
-    [ "$(git -C "$3" rev-parse HEAD)" = "$2" ] || fail "$1 gave another commit than $2"
+    [ "$(git -C "$3" rev-parse HEAD)" = "$2" ] || fail "$1 returned another commit than $2"
 }
 
 if [ -n "$download" ]; then
@@ -104,13 +103,13 @@ export PKG_CONFIG_LIBDIR="$prefix/lib/pkgconfig"
 export CC="${CC:-cc}" CXX="${CXX:-c++}"
 
 for tool in make cmake pkg-config perl diff "$CC" "$CXX"; do
-    command -v "$tool" >/dev/null || fail "$tool is missing; tools/system_packages.sh bundle installs what is"
+    command -v "$tool" >/dev/null || fail "$tool is missing; run tools/system_packages.sh bundle"
 done
 case "$(uname -m)" in
     x86_64 | i?86 | amd64) command -v nasm >/dev/null || fail "nasm is missing: without it the encoders are several times slower" ;;
 esac
 
-# Whatever changes what comes out: this script, the sources, how it was called, and what compiles them.
+# Everything that affects the result: this script, the sources, the arguments and the compilers.
 recipe="$flavour $prefix $(uname -sm) $("$CC" -dumpmachine) $("$CC" -dumpversion) $({ ldd --version 2>&1 || true; } | head -n 1)
 ${CFLAGS:-} ${MACOSX_DEPLOYMENT_TARGET:-} $(cat "$0" "$tools/ffmpeg_sources.txt" | sha256_of)"
 if [ "$(cat "$prefix/recipe.txt" 2>/dev/null)" = "$recipe" ]; then
@@ -119,7 +118,7 @@ if [ "$(cat "$prefix/recipe.txt" 2>/dev/null)" = "$recipe" ]; then
 fi
 export CFLAGS="${CFLAGS:-} -fvisibility=hidden"
 
-# Puts the sources of a project into $work/PROJECT: from the folder that was named, else from their address.
+# unpack PROJECT: puts the sources into $work/PROJECT, from the folder of --sources or from their address.
 unpack() {
     echo "==> $1"
     rm -rf "${work:?}/$1"
@@ -144,12 +143,12 @@ unpack() {
         origin="$project $file $checksum $address"
     done <"$tools/ffmpeg_sources.txt"
     [ -n "$origin" ] || fail "no archive of $1${sources:+ in $sources}; tools/ffmpeg_sources.txt has their names"
-    # The address is told even of a build from a folder: this is where a reader of the wheel's licences finds the sources.
+    # The address is noted for a build from a folder too, so that readers of the wheel's licences find the sources.
     grep "^$1 .*://" "$tools/ffmpeg_sources.txt" | tr -s ' ' >>"$licenses/SOURCES.txt"
     case "$origin" in *://*) ;; *) echo "    built from ${origin#* }" | tr -s ' ' >>"$licenses/SOURCES.txt" ;; esac
 }
 
-# in_build PROJECT COMMAND…: runs it in the project's folder; its output is shown only if it fails.
+# in_build PROJECT COMMAND…: runs a command in the project's folder, and shows its output only if it fails.
 in_build() {
     project=$1
     shift
@@ -166,8 +165,8 @@ configure() {
     in_build "$project" "$@"
 }
 
-# Installs below $prefix what was configured for $nowhere, which is the folder that the libraries remember: a wheel must
-# not tell where it was built. pkg-config is told the real one.
+# Installs into $prefix what was configured for $nowhere. The libraries contain that path, so a wheel does not reveal where
+# it was built. The pkg-config files get the real path.
 make_and_install() {
     in_build "$1" make -j "$jobs"
     in_build "$1" make install DESTDIR="$work/installed"
@@ -198,15 +197,15 @@ if [ "$flavour" = gpl ]; then
     cp "$work/x264/COPYING" "$licenses/x264-COPYING.txt"
 fi
 
-# VP9 for WebM: AV1's encoders are five times the size and slower than most training loops draw.
+# VP9 for WebM. AV1's encoders are five times the size, and slower than most training loops render.
 unpack libvpx
 set --
-# It knows macOS by its version, and takes a newer one than it knows for a machine without any assembly.
+# It detects macOS by its version, and would build without assembly for a version that it does not know.
 if [ "$(uname -s)" = Darwin ]; then set -- --target="$(uname -m)-darwin23-gcc"; fi
 configure libvpx ./configure "$@" --prefix="$nowhere" --disable-shared --enable-static --enable-pic --disable-vp8 \
     --disable-vp9-decoder --disable-examples --disable-tools --disable-docs --disable-unit-tests --disable-webm-io \
     --disable-libyuv --enable-runtime-cpu-detect
-[ ! -e "$work/libvpx/libs-generic-gnu.mk" ] || fail "libvpx does not know this machine: VP9 would be without assembly"
+[ ! -e "$work/libvpx/libs-generic-gnu.mk" ] || fail "libvpx does not know this machine: VP9 would be built without assembly"
 make_and_install libvpx
 cp "$work/libvpx/LICENSE" "$licenses/libvpx-LICENSE.txt"
 cp "$work/libvpx/PATENTS" "$licenses/libvpx-PATENTS.txt"
@@ -215,8 +214,8 @@ unpack ffmpeg
 set -- --enable-encoder=libvpx_vp9,mpeg4,gif,ffv1
 if [ "$flavour" = gpl ]; then set -- "$@" --enable-gpl --enable-libx264 --enable-encoder=libx264,libx264rgb; fi
 case "$(uname -s)" in MINGW* | MSYS*) set -- "$@" --enable-w32threads ;; *) set -- "$@" --enable-pthreads ;; esac
-# Nothing but what writes the containers, and what reads them again to complete or recover a recording; mp4 wants to know
-# of VP9 what only its decoder tells.
+# Only what writes the containers, and what reads them to complete or recover a recording. mp4 needs properties of VP9 that
+# only its decoder reports.
 configure ffmpeg ./configure --prefix="$nowhere" --cc="$CC" --cxx="$CXX" --enable-static --disable-shared \
     --enable-pic --pkg-config-flags=--static --disable-everything --disable-autodetect --disable-programs --disable-doc --disable-network --disable-avdevice \
     --disable-avfilter --disable-swresample --disable-postproc --disable-debug --enable-libvpx \
@@ -228,7 +227,7 @@ cp "$work/ffmpeg/LICENSE.md" "$licenses/ffmpeg-LICENSE.md"
 cp "$work/ffmpeg/COPYING.LGPLv2.1" "$licenses/ffmpeg-COPYING.LGPLv2.1.txt"
 if [ "$flavour" = gpl ]; then cp "$work/ffmpeg/COPYING.GPLv2" "$licenses/ffmpeg-COPYING.GPLv2.txt"; fi
 
-# What single files of FFmpeg ask to be told besides.
+# Notices that single files of FFmpeg require.
 {
     echo "This software is based in part on the work of the Independent JPEG Group."
     for file in libavcodec/jfdctint_template.c libavcodec/faandct.c libavutil/x86/x86inc.asm; do

@@ -1,10 +1,10 @@
 #!/bin/sh
-# Fetches the archives for tools/build_ffmpeg.sh --sources from Debian's source packages, with apt-get but without a
-# change to the system's own lists.
+# Fetches the archives for tools/build_ffmpeg.sh --sources from Debian's source packages. It uses apt-get but does not
+# change the lists of the system.
 #
 #   tools/fetch_debian_sources.sh FOLDER
 #
-# RELEASE chooses Debian's release: the archives are those of tools/ffmpeg_sources.txt in trixie.
+# RELEASE selects Debian's release. The archives in tools/ffmpeg_sources.txt are those of trixie.
 set -eu
 [ $# -eq 1 ] || { echo "usage: tools/fetch_debian_sources.sh FOLDER" >&2; exit 2; }
 mkdir -p "$1"

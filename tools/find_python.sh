@@ -1,6 +1,6 @@
 #!/bin/sh
-# Prints the Python to build with: $PYTHON where it is set, else the first of the usual names that is new enough.
-# Fails with a message where there is none.
+# Prints the Python to build with: $PYTHON if it is set, else the first of the usual names that is new enough. Fails with a
+# message if there is none.
 set -eu
 
 new_enough() {
@@ -22,5 +22,5 @@ for candidate in python3 python3.14 python3.13 python3.12 python3.11 python3.10 
         exit 0
     fi
 done
-echo "gymreel needs Python 3.10 or newer, and none was found; name one with: make PYTHON=/path/to/python …" >&2
+echo "gymreel needs Python 3.10 or newer, but none was found; set it with: make PYTHON=/path/to/python …" >&2
 exit 1

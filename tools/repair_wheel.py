@@ -1,10 +1,10 @@
-"""Makes a wheel fit to be given away, or says why it is not; cibuildwheel's repair step.
+"""Prepares a wheel for distribution, or refuses it. This is the repair step of cibuildwheel.
 
     python tools/repair_wheel.py WHEEL FOLDER [ARCHITECTURES]
 
-The platform's own tool (auditwheel, delocate or delvewheel) sets the wheel's tag and would copy in
-what the module needs. For an FFmpeg of the system that is 120 libraries under all kinds of
-licences, so such a wheel is refused; and what comes out must be small.
+The tool of the platform (auditwheel, delocate or delvewheel) sets the wheel's tag, and would copy
+the libraries that the module needs into it. For an FFmpeg of the system, these are 120 libraries
+under various licences, so such a wheel is refused. A wheel that is too large is refused as well.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pathlib import Path
 
 MAX_BYTES = 8_000_000
 
-# What lists a wheel's libraries from outside, and what repairs it.
+# For each platform, the command that lists the external libraries, and the one that repairs.
 _TOOLS = {
     "linux": (["auditwheel", "show"], ["auditwheel", "repair", "--wheel-dir"]),
     "darwin": (["delocate-listdeps", "--all"], ["delocate-wheel", "--wheel-dir"]),
@@ -31,10 +31,10 @@ _FFMPEG = re.compile(
 
 
 def check_libraries(wheel: Path) -> None:
-    """Refuse a wheel whose module needs an FFmpeg from outside.
+    """Refuse a wheel whose module needs an external FFmpeg.
 
     Raises:
-        SystemExit: It does; with what to do instead.
+        SystemExit: It needs one. The message says what to do instead.
     """
     listing = subprocess.run(
         [*_TOOLS[sys.platform][0], str(wheel)], check=True, stdout=subprocess.PIPE, text=True
@@ -49,10 +49,10 @@ def check_libraries(wheel: Path) -> None:
 
 
 def check_result(wheel: Path) -> None:
-    """Refuse a repaired wheel that is too large or got libraries copied in.
+    """Refuse a repaired wheel that is too large or contains copied libraries.
 
     Raises:
-        SystemExit: It is, or it did.
+        SystemExit: The wheel is refused.
     """
     size = wheel.stat().st_size
     if size > MAX_BYTES:
@@ -75,12 +75,12 @@ def check_result(wheel: Path) -> None:
 
 
 def main(wheel: Path, folder: Path, *architectures: str) -> None:
-    """Check, repair, check again, and only then put the wheel into ``folder``.
+    """Check and repair a wheel, check the result, and put it into a folder.
 
     Args:
-        wheel: What was built.
-        folder: Where the repaired wheel goes; one of the same name is replaced.
-        *architectures: On macOS, those that everything in the wheel must be for.
+        wheel: The wheel that was built.
+        folder: Folder for the repaired wheel. A wheel of the same name is replaced.
+        *architectures: On macOS, the architectures that everything in the wheel must support.
     """
     check_libraries(wheel)
     with tempfile.TemporaryDirectory() as unchecked:

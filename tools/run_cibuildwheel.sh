@@ -1,11 +1,12 @@
 #!/bin/sh
-# Runs the whole Linux flow of cibuildwheel (build, repair, install, test) on what is committed, where the manylinux images
-# cannot be fetched: with podman, in an image made here, of archives from a folder. The wheels come into wheelhouse/.
+# Runs the whole Linux flow of cibuildwheel (build, repair, install, test) on the committed state, for machines that cannot
+# fetch the manylinux images. It uses podman, an image that it makes, and archives from a folder. The wheels are put into
+# wheelhouse/.
 #
-#   tools/run_cibuildwheel.sh [FOLDER]      of archives; without it, those of Debian's source packages are fetched
+#   tools/run_cibuildwheel.sh [FOLDER]      FOLDER has the archives; by default they are Debian's source packages
 #
-# As root on Debian or Ubuntu, with podman, runc and debootstrap. BUILD chooses the wheels (cp311-manylinux_x86_64), IMAGE
-# an image that is there already, FFMPEG_FLAVOUR=lgpl the flavour.
+# Needs root on Debian or Ubuntu, with podman, runc and debootstrap. BUILD selects the wheels (cp311-manylinux_x86_64),
+# IMAGE names an existing image, and FFMPEG_FLAVOUR=lgpl leaves libx264 out.
 set -eu
 cd "$(dirname "$0")/.."
 checkout=$PWD
@@ -17,7 +18,7 @@ for tool in podman runc git; do
     command -v "$tool" >/dev/null || { echo "run_cibuildwheel.sh: $tool is missing" >&2; exit 1; }
 done
 
-# Containers inside a container or a small virtual machine: no cgroup manager, no limits above our own.
+# Containers may run inside a container or a small virtual machine, without a cgroup manager and with low limits.
 cat >"$work/containers.conf" <<CONF
 [engine]
 runtime = "runc"
@@ -27,7 +28,7 @@ CONF
 export CONTAINERS_CONF="$work/containers.conf"
 podman image exists "$image" || tools/wheel_image.sh "$image"
 
-# cibuildwheel copies the whole folder that it runs in, so that it gets a clean one.
+# cibuildwheel copies the whole folder that it runs in, so it gets a clean one.
 git clone --quiet "$checkout" "$work/project"
 if [ $# -ge 1 ]; then
     mkdir "$work/project/sources"

@@ -1,11 +1,11 @@
 #!/bin/sh
-# Tries a wheel where nothing can help it: on a root file system without any FFmpeg or x264, and without network. There the
-# tutorial's evaluation script records, and then the wheel's tests are run.
+# Tests a wheel in isolation: on a root file system without FFmpeg and x264, and without network. It runs the tutorial's
+# evaluation script and then the tests.
 #
 #   tools/try_wheel.sh WHEEL
 #
-# As root, with debootstrap, unshare and pip. RELEASE chooses Debian's release, whose Python the wheel must be for. KEEP
-# names a folder for the videos.
+# Needs root, debootstrap, unshare and pip. RELEASE selects Debian's release, whose Python the wheel must be for. The videos
+# are copied into the folder KEEP, if it is set.
 set -eu
 cd "$(dirname "$0")/.."
 [ $# -eq 1 ] && [ -f "$1" ] || { echo "usage: tools/try_wheel.sh WHEEL" >&2; exit 2; }
@@ -19,9 +19,9 @@ debootstrap --variant=minbase --include=python3-venv "$release" "$root" >"$root.
 rm -f "$root.log"
 found=$(find "$root" -xdev \( -name 'libav*' -o -name 'libsw*' -o -name '*x264*' -o -name '*vpx*' -o -name 'ffmpeg*' \) \
     -not -path '*/share/*')
-[ -z "$found" ] || { echo "try_wheel.sh: there is an FFmpeg already: $found" >&2; exit 1; }
+[ -z "$found" ] || { echo "try_wheel.sh: the root file system has an FFmpeg: $found" >&2; exit 1; }
 
-# What is needed is fetched here, for the Python there.
+# The packages are fetched outside, for the Python inside.
 echo "==> Packages"
 version=$(chroot "$root" python3 -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 python3 -m venv "$root/fetch"
@@ -53,5 +53,5 @@ if [ -n "${KEEP:-}" ]; then
 fi
 
 echo "==> The wheel's tests"
-# Only now, as PyAV reads the videos with an FFmpeg of its own.
+# Installed only now, because PyAV has an FFmpeg of its own.
 inside "$install --upgrade \$(ls packages/*.whl | grep -v gymreel) && python -m pytest -p no:cacheprovider"

@@ -1,9 +1,9 @@
 #!/bin/sh
 # The virtual environment of the Makefile, .venv:
 #
-#   tools/venv.sh check    removes one that cannot be used any more: its Python is gone, it was made in another folder,
-#                          or $PYTHON asks for another one
-#   tools/venv.sh create   makes it
+#   tools/venv.sh check    removes it if it is unusable: its Python is gone, it was made in another folder, or $PYTHON
+#                          names another Python
+#   tools/venv.sh create   creates it
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -19,7 +19,7 @@ case "$1" in
             wanted=$("$PYTHON" -c "$describe" 2>/dev/null || echo "$identity")
         fi
         if [ "$(cat "$made_for")" != "$PWD: $wanted" ]; then
-            echo "==> .venv was made for another Python or another folder: making it again" >&2
+            echo "==> .venv was made for another Python or folder and is created again" >&2
             rm -rf .venv build
         fi
         ;;
@@ -27,7 +27,7 @@ case "$1" in
         python=$(tools/find_python.sh)
         echo "==> Virtual environment: .venv, with $("$python" --version)"
         "$python" -m venv .venv
-        # Dependency groups need pip 25.1.
+        # pip 25.1 is the first version with dependency groups.
         if ! .venv/bin/python -c 'import sys, pip; sys.exit([int(n) for n in pip.__version__.split(".")[:2]] < [25, 1])'; then
             .venv/bin/python -m pip install --quiet --upgrade pip
         fi

@@ -1,11 +1,11 @@
 #!/bin/sh
-# Makes a container image that cibuildwheel can use where the manylinux images cannot be fetched: Debian, with Python
-# where cibuildwheel looks for it.
+# Makes a container image for cibuildwheel, for machines that cannot fetch the manylinux images: Debian, with Python where
+# cibuildwheel expects it.
 #
-#   tools/wheel_image.sh [NAME]      the image's name, by default localhost/gymreel-wheels
+#   tools/wheel_image.sh [NAME]      name of the image, by default localhost/gymreel-wheels
 #
-# Its wheels run where glibc is as new as the image's, not on everything that manylinux promises: for trying the whole
-# flow, not for giving away. RELEASE chooses Debian's release, ENGINE podman or docker. Needs root and debootstrap.
+# Wheels of this image need a glibc as new as the image's. They serve to test the whole flow and are not for distribution.
+# RELEASE selects Debian's release, and ENGINE podman or docker. Needs root and debootstrap.
 set -eu
 
 name=${1:-localhost/gymreel-wheels}
@@ -23,7 +23,7 @@ debootstrap --variant=minbase \
     --include=ca-certificates,cmake,curl,g++,git,make,nasm,pkg-config,python3-dev,python3-venv,libegl1,libgl1 \
     "$release" "$root" >"$root.log" 2>&1 || { tail "$root.log" >&2; exit 1; }
 rm -rf "$root.log" "$root"/var/cache/apt/* "$root"/var/lib/apt/lists/*
-# Whatever this machine trusts, the image does, or it would not reach a registry behind a proxy.
+# The image trusts the certificates of this machine, which may be those of a proxy.
 if [ -e /etc/ssl/certs/ca-certificates.crt ]; then
     cp -L /etc/ssl/certs/ca-certificates.crt "$root/etc/ssl/certs/ca-certificates.crt"
 fi
@@ -35,7 +35,7 @@ python=/opt/python/$version-$version
 environment="PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_CERT=/etc/ssl/certs/ca-certificates.crt"
 in_image() { chroot "$root" env $environment PATH=/usr/local/bin:/usr/bin:/bin "$@"; }
 in_image python3 -m venv "$python"
-# cibuildwheel runs its own helpers with the oldest Python that manylinux has.
+# cibuildwheel runs its helpers with the oldest Python of manylinux.
 ln -s "$version-$version" "$root/opt/python/cp39-cp39"
 in_image "$python/bin/pip" install --quiet build virtualenv
 in_image python3 -m venv /opt/tools

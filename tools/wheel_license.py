@@ -1,9 +1,9 @@
-"""What pyproject.toml cannot say: the licence of a wheel depends on what is built into it.
+"""The licence in a wheel's metadata, which depends on the libraries that are built into it.
 
-gymreel's own sources are MIT, and so is a build on the system's FFmpeg. A wheel with an FFmpeg
-inside (with GYMREEL_BUNDLED_FFMPEG set; tools/build_ffmpeg.sh has put it into bundled/) is under
-the licences of all that it contains, and carries their texts along, with the configure lines and
-where the sources are from.
+The sources of gymreel and builds with the system's FFmpeg are under the MIT licence. A wheel with
+the FFmpeg of tools/build_ffmpeg.sh (GYMREEL_BUNDLED_FFMPEG is set) is under the licences of
+everything that it contains. It includes their texts, the configure lines and the addresses of the
+sources.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 _OWN = "MIT"
-# FFmpeg with libx264, or without it; libvpx, Highway and pybind11 are BSD, single files of FFmpeg's
-# and the encoders' are ISC or the Independent JPEG Group's.
+# libvpx, Highway and pybind11 are BSD. Single files of FFmpeg and of the encoders are under the ISC
+# licence or that of the Independent JPEG Group. FFmpeg itself is GPL with libx264, else LGPL.
 _OTHERS = "BSD-3-Clause AND ISC AND IJG"
 _BUNDLED = {
     "gpl": f"{_OWN} AND GPL-2.0-or-later AND {_OTHERS}",
@@ -26,8 +26,8 @@ _NO = ("", "0", "f", "false", "n", "no", "off")
 
 
 def dynamic_metadata(settings: Mapping[str, Any], project: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the licence and its files, as scikit-build-core asks for them at every build."""
-    # As scikit-build-core reads the variable in its overrides.
+    """Return the licence and its files. scikit-build-core calls this for every build."""
+    # The variable is read as in the overrides of scikit-build-core.
     if os.environ.get("GYMREEL_BUNDLED_FFMPEG", "").lower() in _NO:
         return {"license": _OWN, "license-files": ["LICENSE"]}
     flavour = Path("bundled/flavour.txt")
@@ -44,17 +44,17 @@ def dynamic_metadata(settings: Mapping[str, Any], project: Mapping[str, Any]) ->
 
 
 def _copy_pybind11s_license() -> None:
-    """Put it to the others: pybind11 is headers, compiled into the module."""
+    """Add the licence of pybind11, whose headers are compiled into the module."""
     texts = [
         file.read_text()
         for file in metadata.files("pybind11") or []
         if file.name == "LICENSE" and "licenses" in file.parts
     ]
     if not texts:
-        raise FileNotFoundError("the installed pybind11 has no licence text to carry along")
+        raise FileNotFoundError("the installed pybind11 contains no licence text")
     Path("bundled/licenses/pybind11-LICENSE.txt").write_text(texts[0])
 
 
 def dynamic_wheel(settings: Mapping[str, Any]) -> dict[str, bool]:
-    """Say that a wheel may differ in this from the source distribution it is built from."""
+    """Return the fields in which a wheel may differ from its source distribution."""
     return {"license": True, "license-files": True}

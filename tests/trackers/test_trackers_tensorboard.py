@@ -65,7 +65,9 @@ def test_other_containers_are_named_in_a_text_and_one_warning(tmp_path: Path) ->
     tracker = TensorBoard(str(tmp_path / "runs"), prefix="eval")
     env = RecordVideo(NumberedEnv(4), tmp_path / "v", always, trackers=[tracker])
     run_episodes(env, 2)
-    with pytest.warns(GymreelWarning, match=r'plays no \.mp4 .*suffix="\.gif" to see them') as caught:
+    with pytest.warns(
+        GymreelWarning, match=r'plays no \.mp4 .*suffix="\.gif" to see them'
+    ) as caught:
         env.close()
     assert [type(warning.message) for warning in caught] == [GymreelWarning]
     tracker.close()
