@@ -1,5 +1,7 @@
 #include "core/error.hpp"
-#include "core/file/output.hpp"
+#include "core/file/file_output.hpp"
+#include "core/file/io_handle.hpp"
+#include "core/file/memory_output.hpp"
 #include "core/file/recovery.hpp"
 #include "frames.hpp"
 
@@ -19,11 +21,11 @@ namespace {
 using namespace gymreel;
 using namespace gymreel::testing;
 
-int write_text(Output& output, std::int64_t position, const std::string& text) {
+int write_text(ByteStore& output, std::int64_t position, const std::string& text) {
     return output.write_at(position, reinterpret_cast<const std::uint8_t*>(text.data()), static_cast<int>(text.size()));
 }
 
-std::string read_back(Output& output, std::int64_t position, int size) {
+std::string read_back(ByteStore& output, std::int64_t position, int size) {
     std::string text(static_cast<std::size_t>(size), '?');
     const int count = output.read_at(position, reinterpret_cast<std::uint8_t*>(text.data()), size);
     REQUIRE(count >= 0);
@@ -31,7 +33,7 @@ std::string read_back(Output& output, std::int64_t position, int size) {
     return text;
 }
 
-void check_random_access(Output& output) {
+void check_random_access(ByteStore& output) {
     CHECK(output.size() == 0);
     CHECK(read_back(output, 0, 5).empty());
     CHECK(write_text(output, 0, "hello world") == 11);
@@ -45,25 +47,25 @@ void check_random_access(Output& output) {
     CHECK(read_back(output, 10, 11) == std::string("d\0\0\0\0\0\0\0\0\0!", 11));
 }
 
-void check_handles(Output& output) {
-    IoHandle writer(output, IoHandle::Mode::write);
+void check_handles(ByteStore& output) {
+    IoHandle writer(output, IoHandle::writable);
     avio_write(writer.get(), reinterpret_cast<const unsigned char*>("abcdef"), 6);
     CHECK(output.size() == 0);
     avio_flush(writer.get());
     CHECK(output.size() == 6);
 
-    IoHandle reader(output, IoHandle::Mode::read);
+    IoHandle reader(output);
     CHECK(avio_size(reader.get()) == 6);
     CHECK(avio_seek(reader.get(), 2, SEEK_SET) == 2);
     CHECK(avio_r8(reader.get()) == 'c');
-    // A handle's cursor is its own.
+    // Each handle has its own cursor.
     avio_w8(writer.get(), 'g');
     avio_seek(writer.get(), 0, SEEK_SET);
     avio_w8(writer.get(), 'A');
     avio_flush(writer.get());
     CHECK(output.size() == 7);
     CHECK(avio_r8(reader.get()) == 'd');
-    CHECK(avio_seek(reader.get(), -1, SEEK_END) < 0);  // As FFmpeg's own: only SEEK_SET and SEEK_CUR.
+    CHECK(avio_seek(reader.get(), -1, SEEK_END) < 0);  // FFmpeg accepts only SEEK_SET and SEEK_CUR.
     CHECK(avio_seek(reader.get(), 6, SEEK_SET) == 6);
     CHECK(avio_r8(reader.get()) == 'g');
     CHECK(avio_r8(reader.get()) == 0);
@@ -72,7 +74,7 @@ void check_handles(Output& output) {
 }
 
 /// An output whose disk is full.
-class FullOutput final : public Output {
+class FullOutput final : public ByteStore {
 public:
     int read_at(std::int64_t, std::uint8_t*, int) noexcept override { return AVERROR(EIO); }
     int write_at(std::int64_t, const std::uint8_t*, int) noexcept override { return AVERROR(ENOSPC); }
@@ -85,7 +87,7 @@ TEST_CASE("output: a file can be read and written at any position") {
     const TemporaryFolder folder;
     FileOutput output(folder / "a file", FileOutput::Open::create);
     check_random_access(output);
-    output.publish(folder / "a name", Output::Existing::replace);
+    output.publish(folder / "a name", FileOutput::Existing::replace);
     CHECK(read_text(folder / "a name") == std::string("hello World\0\0\0\0\0\0\0\0\0!", 21));
 }
 
@@ -142,7 +144,7 @@ TEST_CASE("output: nobody who comes for leftovers takes a file that is being wri
         try {
             FileOutput output(folder / "growing", FileOutput::Open::create);
             std::this_thread::sleep_for(std::chrono::microseconds(500));
-            output.publish(folder / "complete", Output::Existing::replace);
+            output.publish(folder / "complete", FileOutput::Existing::replace);
             ++num_published;
         } catch (const Error& error) {
             // The remover may come between creating and locking: then another name is to be tried.
@@ -169,11 +171,11 @@ TEST_CASE("output: a folder that is not there is an output error") {
 
 TEST_CASE("output: what fails below reaches FFmpeg's error") {
     FullOutput output;
-    IoHandle writer(output, IoHandle::Mode::write);
+    IoHandle writer(output, IoHandle::writable);
     avio_w8(writer.get(), 'x');
     avio_flush(writer.get());
     CHECK(writer.get()->error == AVERROR(ENOSPC));
-    IoHandle reader(output, IoHandle::Mode::read);
+    IoHandle reader(output);
     avio_r8(reader.get());
     CHECK(reader.get()->error == AVERROR(EIO));
 }
@@ -181,9 +183,8 @@ TEST_CASE("output: what fails below reaches FFmpeg's error") {
 TEST_CASE("output: handles that a muxer opens for itself read what was written") {
     MemoryOutput output;
     CHECK(write_text(output, 0, "moov") == 4);
-    IoHandle handle(output, IoHandle::Mode::write);
     const OutputContextPtr context(avformat_alloc_context());
-    handle.serve_reopening(context.get());
+    IoHandle::serve_reopening(context.get(), output);
     AVIOContext* reopened = nullptr;
     REQUIRE(context->io_open(context.get(), &reopened, "http://ignored", AVIO_FLAG_READ, nullptr) == 0);
     CHECK(avio_r8(reopened) == 'm');

@@ -1,7 +1,7 @@
 #include "core/encoding/encoder.hpp"
 #include "core/error.hpp"
 #include "core/ffmpeg/log_capture.hpp"
-#include "core/file/output.hpp"
+#include "core/file/file_output.hpp"
 #include "core/file/recording_file.hpp"
 #include "core/file/recovery.hpp"
 #include "core/pixels/checksum.hpp"
@@ -121,11 +121,11 @@ TEST_CASE("output: a file that is published keeps its lock until it has its name
     const auto file = FileOutput::create_beside(folder / "video", ".complete");
     const auto second = FileOutput::create_beside(folder / "video", ".complete");
     CHECK(folder.files() == Names{".video.complete", ".video.complete-2"});
-    file->publish(folder / "video", Output::Existing::keep);
+    file->publish(folder / "video", FileOutput::Existing::keep);
     CHECK(file->path() == folder / "video");
     file->settle();
     CHECK_FALSE(is_being_recorded(folder / "video"));
-    CHECK_THROWS_AS(second->publish(folder / "video", Output::Existing::keep), Error);
+    CHECK_THROWS_AS(second->publish(folder / "video", FileOutput::Existing::keep), Error);
     CHECK(folder.files() == Names{".video.complete-2", "video"});
     second->discard();
     CHECK(folder.files() == Names{"video"});

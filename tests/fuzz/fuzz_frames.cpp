@@ -6,6 +6,7 @@
 #include "core/error.hpp"
 #include "core/ffmpeg/log_capture.hpp"
 #include "core/file/demuxer.hpp"
+#include "core/file/memory_output.hpp"
 #include "core/pixels/convert.hpp"
 #include "core/pixels/convert_rows.hpp"
 #include "core/pixels/frame_converter.hpp"

@@ -4,7 +4,7 @@
 #include "core/error.hpp"
 #include "core/ffmpeg/log_capture.hpp"
 #include "core/file/demuxer.hpp"
-#include "core/file/output.hpp"
+#include "core/file/memory_output.hpp"
 #include "core/file/partial_scan.hpp"
 #include "core/file/piece_view.hpp"
 #include "core/file/remux.hpp"
@@ -21,8 +21,8 @@ namespace {
 
 using namespace gymreel;
 
-/// Memory that is full at some point, as disks are: a file may claim to be of any size.
-class BoundedOutput final : public Output {
+/// Memory of limited size, like a disk, because a malformed file may claim to be of any size.
+class BoundedOutput final : public ByteStore {
 public:
     int read_at(std::int64_t position, std::uint8_t* buffer, int size) noexcept override {
         return bytes_.read_at(position, buffer, size);
@@ -37,8 +37,8 @@ private:
     MemoryOutput bytes_;
 };
 
-/// As recover_file() does it, but in memory.
-std::uint64_t recover(Output& leftover, Output& complete, const std::string& muxer) {
+/// Recover in memory what recover_file() would recover in files.
+std::uint64_t recover(ByteSource& leftover, ByteStore& complete, const std::string& muxer) {
     const PartialScan scan = scan_partial(leftover, muxer);
     GYMREEL_FUZZ_CHECK(scan.end <= leftover.size());
     std::int64_t end = 0;
@@ -51,14 +51,14 @@ std::uint64_t recover(Output& leftover, Output& complete, const std::string& mux
     Demuxer demuxer(sound_part, muxer);
     const std::uint64_t num_packets = remux_sound_part(demuxer, complete, muxer, scan).num_packets;
     GYMREEL_FUZZ_CHECK(num_packets == scan.times.size());
-    // An index has a size of its own, however small the file was.
+    // The index has a minimum size, however small the file was.
     constexpr std::int64_t header = 4096;
     GYMREEL_FUZZ_CHECK(complete.size() <= 2 * leftover.size() + header);
     return num_packets;
 }
 
-/// What FFmpeg makes of bytes that nothing has looked at, such as complete files in the corpus.
-void read_unseen(Output& bytes, const std::string& muxer) {
+/// Let FFmpeg read bytes that were not scanned, such as complete files of the corpus.
+void read_unseen(ByteSource& bytes, const std::string& muxer) {
     Demuxer demuxer(bytes, muxer);
     const PacketPtr packet(av_packet_alloc());
     while (packet && demuxer.read(*packet)) av_packet_unref(packet.get());

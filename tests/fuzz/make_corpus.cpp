@@ -7,6 +7,7 @@
 #include "core/error.hpp"
 #include "core/ffmpeg/log_capture.hpp"
 #include "core/file/demuxer.hpp"
+#include "core/file/memory_output.hpp"
 #include "core/file/muxer.hpp"
 #include "core/file/partial_scan.hpp"
 #include "core/file/piece_view.hpp"
@@ -44,7 +45,7 @@ struct Recorded {
     std::unique_ptr<MemoryOutput> finished;  ///< With it.
 };
 
-std::vector<std::uint8_t> bytes_of(Output& output) {
+std::vector<std::uint8_t> bytes_of(ByteSource& output) {
     std::vector<std::uint8_t> bytes(static_cast<std::size_t>(output.size()));
     output.read_at(0, bytes.data(), static_cast<int>(bytes.size()));
     return bytes;

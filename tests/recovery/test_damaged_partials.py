@@ -260,7 +260,7 @@ class TestFilesWithoutMarks:
         assert outcome.names == [f".video{suffix}.damaged", f"video{suffix}"]
         assert 0 < len(outcome.numbers) < 40
         (message,) = outcome.messages
-        assert f"no fragment at byte {middle}" in message
+        assert f"not a fragment at byte {middle}" in message
 
     def test_flipped_bits_in_matroska_are_noticed(
         self, tmp_path: Path, leftovers: dict[str, bytes]

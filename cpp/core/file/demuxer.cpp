@@ -21,8 +21,8 @@ InputContextPtr open_input(AVIOContext* io, const std::string& muxer) {
     AVFormatContext* context = avformat_alloc_context();
     if (context == nullptr) throw std::bad_alloc();
     context->pb = io;
-    // A packet that is cut off is none. Without IGNIDX mov reads the index of every fragment before anything else, and
-    // gives up where the last is cut off.
+    // Packets that are cut off are discarded. Without IGNIDX, mov reads the index of every fragment first, and fails if
+    // the last one is cut off.
     context->flags |= AVFMT_FLAG_CUSTOM_IO | AVFMT_FLAG_DISCARD_CORRUPT | AVFMT_FLAG_IGNIDX;
     // avformat_open_input frees the context when it fails.
     check(avformat_open_input(&context, "", av_find_input_format(demuxer_name(muxer)), nullptr),
@@ -32,7 +32,8 @@ InputContextPtr open_input(AVIOContext* io, const std::string& muxer) {
     return input;
 }
 
-/// A Matroska file that grows has no place for what libaom tells with its first packet, but the packet holds it.
+/// Return a filter that takes the extradata of AV1 from the first packet, or null if it is not needed. libaom reports it
+/// too late for the header of a growing Matroska file.
 PacketFilterPtr make_extradata_filter(const AVStream& stream) {
     const AVBitStreamFilter* const description = av_bsf_get_by_name("extract_extradata");
     const bool is_needed = stream.codecpar->codec_id == AV_CODEC_ID_AV1 && stream.codecpar->extradata_size == 0;
@@ -48,8 +49,8 @@ PacketFilterPtr make_extradata_filter(const AVStream& stream) {
 
 }  // namespace
 
-Demuxer::Demuxer(Output& bytes, const std::string& muxer)
-    : io_(bytes, IoHandle::Mode::read),
+Demuxer::Demuxer(ByteSource& bytes, const std::string& muxer)
+    : io_(bytes),
       context_(open_input(io_.get(), muxer)),
       extradata_filter_(make_extradata_filter(stream())),
       is_gif_(muxer == "gif"),
@@ -69,11 +70,11 @@ bool Demuxer::read(AVPacket& packet) {
         check(av_bsf_send_packet(filter.get(), &packet), "read the partial file", ErrorKind::output);
         check(av_bsf_receive_packet(filter.get(), &packet), "read the partial file", ErrorKind::output);
     }
-    // Fragments cannot express that reordered frames start at 0; their first picture comes late by that.
+    // With reordering, the first picture in fragments has a time above 0.
     if (first_pts_ == AV_NOPTS_VALUE) first_pts_ = packet.pts;
     packet.pts -= first_pts_;
     if (!keeps_decoding_times_) {
-        // Any will do that rise and are not after the picture is shown.
+        // Any times will do that increase and are not later than the presentation times.
         constexpr std::int64_t longest_delay = 16;  // As H.264 and HEVC limit it.
         packet.dts = av_rescale_q(num_packets_ - longest_delay, av_inv_q(frame_rate(packet)), time_base());
     } else {
@@ -85,7 +86,7 @@ bool Demuxer::read(AVPacket& packet) {
 
 void Demuxer::probe() {
     Dictionary options;
-    options.set("max_pixels", "8847360");  // 4096 x 2160: what a file claims must not cost memory.
+    options.set("max_pixels", "8847360");  // 4096 x 2160, so that a damaged file cannot claim much memory.
     const std::lock_guard lock(codec_opening());
     check(options.pass_to([&](AVDictionary** entries) { return avformat_find_stream_info(context_.get(), entries); }),
           "read the partial file", ErrorKind::output);
@@ -100,7 +101,7 @@ void Demuxer::describe(AVPixelFormat format, int width, int height) noexcept {
 }
 
 AVRational Demuxer::frame_rate(const AVPacket& packet) const noexcept {
-    // Of GIF, some FFmpegs say the average in whole hundredths of a second, and guess right when asked for the other.
+    // For GIF, some versions of FFmpeg round the average to hundredths of a second, while r_frame_rate is right.
     const AVRational known = is_gif_ && stream().r_frame_rate.num > 0 ? stream().r_frame_rate : stream().avg_frame_rate;
     if (known.num > 0) return known;
     const AVRational unknown{0, 1};

@@ -9,18 +9,22 @@
 namespace gymreel {
 namespace {
 
-// GIF89a specification, sections 17, 18, 23 and 27. The encoder's first packet begins with the header.
+// GIF89a specification, sections 17, 18, 23 and 27. The first packet of the encoder begins with the header.
 constexpr std::size_t header_size = 13;
 constexpr std::size_t flags_offset = 10;
 constexpr std::array<std::uint8_t, 19> repeat_for_ever{0x21, 0xFF, 11,  'N', 'E', 'T', 'S', 'C', 'A', 'P',
                                                        'E',  '2',  '.', '0', 3,   1,   0,   0,   0};
 constexpr std::array<std::uint8_t, 3> graphic_control{0x21, 0xF9, 4};
-constexpr std::size_t delay_offset = 4;  // From the beginning of the graphic control extension.
+constexpr std::size_t delay_offset = 4;  // In the graphic control extension.
 constexpr std::uint8_t trailer = 0x3B;
 
 [[noreturn]] void refuse() {
-    throw Error(
-        {ErrorKind::output, AVERROR_INVALIDDATA, "write a packet", "the encoder made a GIF of another kind", {}, {}});
+    throw Error({ErrorKind::output,
+                 AVERROR_INVALIDDATA,
+                 "write a packet",
+                 "the encoder wrote a GIF of unknown structure",
+                 {},
+                 {}});
 }
 
 std::size_t size_of_header(const std::uint8_t* bytes, std::size_t size) {
@@ -33,7 +37,7 @@ std::size_t size_of_header(const std::uint8_t* bytes, std::size_t size) {
 
 }  // namespace
 
-GifAppender::GifAppender(Output& output, AVRational time_base, bool has_marks)
+GifAppender::GifAppender(ByteStore& output, AVRational time_base, bool has_marks)
     : output_(output), time_base_(time_base) {
     if (has_marks) marks_.emplace("gif");
 }
@@ -52,7 +56,7 @@ void GifAppender::write(AVPacket& packet) {
         std::search(bytes + written, bytes + size, graphic_control.begin(), graphic_control.end());
     const auto delay_at = static_cast<std::size_t>(control - bytes) + delay_offset;
     if (delay_at + 2 > size) refuse();
-    // Rounded so that the sum of the delays is the time of the next picture.
+    // Rounded such that the sum of all delays is the time of the next picture.
     constexpr AVRational centiseconds{1, 100};
     const auto delay = static_cast<unsigned>(av_rescale_q(packet.pts + packet.duration, time_base_, centiseconds) -
                                              av_rescale_q(packet.pts, time_base_, centiseconds));
@@ -71,10 +75,10 @@ void GifAppender::finish() {
     write_mark();
 }
 
-/// Nothing may follow on a picture that is missing.
+/// Check that no picture is missing. The file counts as broken until the caller has succeeded.
 void GifAppender::begin() {
-    if (is_broken_) throw Error(ErrorKind::output, "write on", "a packet before could not be written");
-    is_broken_ = true;  // Until all has succeeded.
+    if (is_broken_) throw Error(ErrorKind::output, "write a packet", "an earlier packet could not be written");
+    is_broken_ = true;
 }
 
 void GifAppender::write_mark() {

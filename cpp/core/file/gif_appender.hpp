@@ -1,7 +1,7 @@
 #pragma once
 
+#include "core/file/bytes.hpp"
 #include "core/file/integrity_mark.hpp"
-#include "core/file/output.hpp"
 #include "core/file/packet_writer.hpp"
 
 #include <cstddef>
@@ -10,17 +10,19 @@
 
 namespace gymreel {
 
-/// A GIF that grows. FFmpeg's muxer keeps each picture until it knows how long it is shown, which is when the next one
-/// comes; at a constant frame rate that is known before.
+/// A writer of GIF that writes each picture at once. FFmpeg's muxer holds each picture back until the next one tells how
+/// long it is shown; at a constant frame rate that is known beforehand.
 ///
 /// Ownership: borrows the output, which must outlive it.
+/// Thread: one at a time.
+/// Errors: Error (output). After an error every further call fails, because no picture may follow a missing one.
 class GifAppender final : public PacketWriter {
 public:
-    /// `has_marks`: an integrity mark comes after each picture.
-    GifAppender(Output& output, AVRational time_base, bool has_marks);
+    /// `has_marks`: whether to write an integrity mark after each picture.
+    GifAppender(ByteStore& output, AVRational time_base, bool has_marks);
 
     void write(AVPacket& packet) override;
-    void end_fragment() override {}  // Each picture is one.
+    void end_fragment() override {}  // Each picture is a fragment of its own.
     void finish() override;
 
 private:
@@ -28,7 +30,7 @@ private:
     void write_mark();
     void append(const std::uint8_t* bytes, std::size_t size);
 
-    Output& output_;
+    ByteStore& output_;
     AVRational time_base_;
     std::int64_t position_ = 0;
     std::optional<MarkChain> marks_;

@@ -42,7 +42,7 @@ std::int64_t MarkChain::size() const noexcept {
     return static_cast<std::int64_t>(beginning_.size() + numbers_size + ending_.size());
 }
 
-std::uint64_t MarkChain::hash_of(Output& bytes, std::int64_t begin, std::int64_t end) {
+std::uint64_t MarkChain::hash_of(ByteSource& bytes, std::int64_t begin, std::int64_t end) {
     av_murmur3_init_seeded(hasher_.get(), hash_);
     constexpr std::int64_t chunk = 1 << 14;
     std::array<std::uint8_t, chunk> buffer;
@@ -57,7 +57,7 @@ std::uint64_t MarkChain::hash_of(Output& bytes, std::int64_t begin, std::int64_t
     return from_big_endian(digest.data());
 }
 
-MarkChain::Mark MarkChain::at(Output& bytes, std::int64_t position) {
+MarkChain::Mark MarkChain::at(ByteSource& bytes, std::int64_t position) {
     next_begin_ = position;
     next_hash_ = hash_of(bytes, begin_, position);
     Mark mark;

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "core/ffmpeg/ffmpeg_ptr.hpp"
-#include "core/file/output.hpp"
+#include "core/file/bytes.hpp"
 
 #include <array>
 #include <cstdint>
@@ -13,17 +13,16 @@ struct AVMurMur3;
 
 namespace gymreel {
 
-/// Begins the content of every mark, in each container.
+/// The first bytes of the content of every mark, in each container.
 constexpr std::array<std::uint8_t, 16> mark_signature{'g', 'y', 'm', 'r', 'e',  'e',  'l',  ' ',
                                                       'm', 'a', 'r', 'k', 0xA7, 0x1C, 0xE5, 0x02};
 
-/// The marks that a growing file gets after its header and after every fragment, cluster or picture. Each holds its
-/// position and a hash of all that comes before it, so that what is read later can be told from what was written: bits
-/// that flipped, and pieces that are missing, moved or repeated. Players skip a mark: it is a `uuid` box in mp4 and mov,
-/// a Void element in Matroska and an application extension in GIF.
+/// The integrity marks of a growing file. One follows the header and each fragment, cluster or picture. A mark holds its
+/// own position and a hash of everything before it. So recovery can tell bytes that were written from bytes that changed
+/// later, and detect pieces that are missing, moved or repeated. Players skip marks: a mark is a `uuid` box in mp4 and
+/// mov, a Void element in Matroska and an application extension in GIF.
 ///
-/// The hash (MurmurHash3, 128 bits, of which 64 are kept) finds accidents; it is no protection from somebody who makes up
-/// a file.
+/// The hash (MurmurHash3 with 128 bits, of which 64 are kept) detects accidents. It does not protect from forged files.
 ///
 /// Ownership: borrows nothing between calls.
 /// Thread: one at a time.
@@ -39,34 +38,35 @@ public:
     /// Errors: std::bad_alloc.
     explicit MarkChain(const std::string& muxer);
 
-    /// The mark that belongs at `position`, for the bytes between the last mark and there.
+    /// Return the mark that belongs at `position`. Reads the bytes between the previous mark and there, and allocates
+    /// nothing.
     ///
-    /// Errors: Error (output) where they cannot be read. Needs no memory.
-    Mark at(Output& bytes, std::int64_t position);
+    /// Errors: Error (output) if the bytes cannot be read.
+    Mark at(ByteSource& bytes, std::int64_t position);
 
-    /// That mark is in its place: the next one vouches for what follows, and for it.
+    /// Accept the mark that at() returned last as being in its place. The next mark will cover it.
     void pass() noexcept;
 
-    /// Where the last mark ends, 0 before the first.
+    /// Return where the last mark ends, 0 before the first.
     std::int64_t end() const noexcept { return end_; }
 
-    /// What a mark begins with, the signature included.
+    /// Return the bytes that every mark begins with, the signature included.
     const std::vector<std::uint8_t>& beginning() const noexcept { return beginning_; }
 
-    /// The size of a mark in bytes.
+    /// Return the size of a mark in bytes.
     std::int64_t size() const noexcept;
 
 private:
     using HashPtr = std::unique_ptr<AVMurMur3, FFmpegDeleter<av_free>>;
 
-    std::uint64_t hash_of(Output& bytes, std::int64_t begin, std::int64_t end);
+    std::uint64_t hash_of(ByteSource& bytes, std::int64_t begin, std::int64_t end);
 
     HashPtr hasher_;
     std::vector<std::uint8_t> beginning_;
     std::vector<std::uint8_t> ending_;
     std::int64_t begin_ = 0;  // Of the last mark.
-    std::int64_t end_ = 0;
-    std::uint64_t hash_ = 0;
+    std::int64_t end_ = 0;    // Of the last mark.
+    std::uint64_t hash_ = 0;  // In the last mark.
     std::int64_t next_begin_ = 0;
     std::uint64_t next_hash_ = 0;
 };

@@ -2,6 +2,7 @@
 
 #include "core/ffmpeg/av_error.hpp"
 #include "core/ffmpeg/log_capture.hpp"
+#include "core/file/memory_output.hpp"
 
 #include <new>
 
@@ -22,10 +23,10 @@ bool Muxer::wants_global_header(const std::string& muxer) {
     return (find_muxer(muxer)->flags & AVFMT_GLOBALHEADER) != 0;
 }
 
-Muxer::Muxer(Output& output, const MuxerConfig& config, const AVCodecParameters& stream, AVRational time_base,
+Muxer::Muxer(ByteStore& output, const MuxerConfig& config, const AVCodecParameters& stream, AVRational time_base,
              AVRational frame_rate)
     : output_(output),
-      io_(output, IoHandle::Mode::write),
+      io_(output, IoHandle::writable),
       context_(avformat_alloc_context()),
       time_base_(time_base),
       has_fragments_(config.is_growing && config.muxer != "gif") {
@@ -34,7 +35,7 @@ Muxer::Muxer(Output& output, const MuxerConfig& config, const AVCodecParameters&
     context_->pb = io_.get();
     context_->flags |= AVFMT_FLAG_CUSTOM_IO;
     if (config.is_growing) context_->flags |= AVFMT_FLAG_FLUSH_PACKETS;
-    io_.serve_reopening(context_.get());
+    IoHandle::serve_reopening(context_.get(), output);
 
     Dictionary metadata;
     for (const auto& [key, value] : config.metadata) metadata.set(key.c_str(), value.c_str());
@@ -45,7 +46,7 @@ Muxer::Muxer(Output& output, const MuxerConfig& config, const AVCodecParameters&
     check(avcodec_parameters_copy(track->codecpar, &stream), "describe the stream", ErrorKind::output);
     track->codecpar->codec_tag = 0;
     if (is_mp4(config.muxer) && stream.codec_id == AV_CODEC_ID_HEVC) {
-        track->codecpar->codec_tag = MKTAG('h', 'v', 'c', '1');  // Apple's players know HEVC by this tag only.
+        track->codecpar->codec_tag = MKTAG('h', 'v', 'c', '1');  // Apple's players accept HEVC only with this tag.
     }
     track->time_base = time_base;
     track->avg_frame_rate = frame_rate;
@@ -62,7 +63,7 @@ Muxer::Muxer(Output& output, const MuxerConfig& config, const AVCodecParameters&
 
 void Muxer::write(AVPacket& packet) {
     check_whole();
-    is_broken_ = true;  // Until all has succeeded.
+    is_broken_ = true;  // Until everything below has succeeded.
     packet.stream_index = 0;
     av_packet_rescale_ts(&packet, time_base_, context_->streams[0]->time_base);
     if (ends_fragment(packet)) write_fragment();
@@ -74,7 +75,7 @@ void Muxer::write(AVPacket& packet) {
 }
 
 bool Muxer::ends_fragment(const AVPacket& next) const noexcept {
-    // A fragment that is not complete is lost when the process is killed, so fragments are short.
+    // A kill loses the unfinished fragment, so fragments are short.
     constexpr AVRational longest{1, 4};
     if (fragment_start_ == AV_NOPTS_VALUE) return false;
     return (next.flags & AV_PKT_FLAG_KEY) != 0 ||
@@ -107,13 +108,13 @@ void Muxer::write_fragment() {
 }
 
 void Muxer::check_whole() const {
-    if (is_broken_) throw Error(ErrorKind::output, "write on", "a packet before could not be written");
+    if (is_broken_) throw Error(ErrorKind::output, "write a packet", "an earlier packet could not be written");
 }
 
 void Muxer::write_mark() {
     if (!marks_) return;
     const std::int64_t position = avio_tell(context_->pb);
-    if (position == marks_->end()) return;  // Nothing came since the last.
+    if (position == marks_->end()) return;  // Nothing has been written since the last mark.
     const MarkChain::Mark mark = marks_->at(output_, position);
     avio_write(context_->pb, mark.bytes.data(), mark.size);
     avio_flush(context_->pb);
@@ -122,7 +123,7 @@ void Muxer::write_mark() {
 }
 
 void Muxer::check_io(const char* operation) const {
-    // Several muxers report success while their output has failed.
+    // Several muxers report success although writing to their output has failed.
     check(context_->pb->error, operation, ErrorKind::output);
 }
 
@@ -132,10 +133,10 @@ bool can_mux(const std::string& muxer, const std::string& encoder) {
     if (format == nullptr || codec == nullptr || avformat_query_codec(format, codec->id, FF_COMPLIANCE_NORMAL) != 1) {
         return false;
     }
-    // Some muxers know better only when they meet the stream (mov refuses AV1).
+    // Some muxers refuse a codec only once they have the stream, for example mov with AV1.
     const LogCapture capture;
     MemoryOutput output;
-    const IoHandle io(output, IoHandle::Mode::write);
+    const IoHandle io(output, IoHandle::writable);
     const OutputContextPtr context(avformat_alloc_context());
     if (!context) throw std::bad_alloc();
     context->oformat = format;

@@ -2,8 +2,9 @@
 
 #include "core/ffmpeg/ffmpeg_ptr.hpp"
 #include "core/ffmpeg/options.hpp"
+#include "core/file/bytes.hpp"
 #include "core/file/integrity_mark.hpp"
-#include "core/file/output.hpp"
+#include "core/file/io_handle.hpp"
 #include "core/file/packet_writer.hpp"
 
 #include <memory>
@@ -12,43 +13,44 @@
 
 namespace gymreel {
 
-/// Key and value of what a file says about itself.
+/// Keys and values of the metadata in a file.
 using Metadata = std::vector<std::pair<std::string, std::string>>;
 
 struct MuxerConfig {
-    std::string muxer;  ///< FFmpeg's name of it.
+    std::string muxer;  ///< FFmpeg's name of the container.
     Options options;
     Metadata metadata;
-    /// Can be read at any moment: in fragments or clusters, each of which reaches the output in one piece.
+    /// Whether the file must be readable at any moment. It is then written in fragments or clusters, each in one piece.
     bool is_growing = false;
-    bool has_marks = false;  ///< After each of those comes an integrity mark.
+    bool has_marks = false;  ///< Whether an integrity mark follows each fragment, cluster or picture.
 };
 
-/// Packets of one video stream in, bytes of one container out.
+/// A writer of the packets of one video stream to a container, by FFmpeg's muxer.
 ///
-/// Ownership: borrows the output, which must outlive it.
+/// In a growing file, a fragment or cluster ends before a key frame, after a quarter of a second, and when end_fragment()
+/// is called.
+///
+/// Ownership: borrows the output, which must outlive it. Its destructor writes nothing.
 /// Thread: one at a time.
-/// Errors: Error (output); after one every call fails, for nothing may follow on a packet that is missing. Destroying it
-/// without finish() leaves what was written as it is.
-///
-/// While it grows, a fragment or cluster ends before a key frame, when it lasts for a quarter of a second, and where
-/// end_fragment() is called.
+/// Errors: Error (output). After an error every further call fails, because no packet may follow a missing one.
 class Muxer final : public PacketWriter {
 public:
-    /// Writes the header. `stream` says what the packets are; their times are in units of `time_base`.
-    Muxer(Output& output, const MuxerConfig& config, const AVCodecParameters& stream, AVRational time_base,
+    /// Writes the header. `stream` describes the packets, whose times are in units of `time_base`.
+    Muxer(ByteStore& output, const MuxerConfig& config, const AVCodecParameters& stream, AVRational time_base,
           AVRational frame_rate);
 
-    /// True for mp4 and mov: one format, an index apart from the frames.
+    /// Return whether the container is mp4 or mov, which are variants of one format.
     static bool is_mp4(const std::string& muxer) noexcept { return muxer == "mp4" || muxer == "mov"; }
 
-    /// True where codec parameters belong into the header of this container.
+    /// Return whether codec parameters belong in the header of the container.
+    ///
+    /// Errors: Error (config) if this FFmpeg has no such muxer.
     static bool wants_global_header(const std::string& muxer);
 
     void write(AVPacket& packet) override;
     void end_fragment() override;
 
-    /// Writes what is left, and the trailer. What grows in fragments gets none: it is complete as it is.
+    /// Write what is left, and the trailer. A file in fragments has no trailer: it is complete without one.
     void finish() override;
 
 private:
@@ -58,7 +60,7 @@ private:
     void write_mark();
     void check_io(const char* operation) const;
 
-    Output& output_;
+    ByteStore& output_;
     IoHandle io_;
     OutputContextPtr context_;
     AVRational time_base_;

@@ -4,9 +4,10 @@
 
 namespace gymreel {
 
-/// Packets of one video stream in, bytes of a container out that can be read while it grows.
+/// A writer of the packets of one video stream to a container that can be read while it grows.
 ///
-/// Thread: one at a time. Errors: Error (output).
+/// Thread: one at a time.
+/// Errors: Error (output).
 class PacketWriter {
 public:
     PacketWriter() = default;
@@ -14,13 +15,13 @@ public:
     PacketWriter(const PacketWriter&) = delete;
     PacketWriter& operator=(const PacketWriter&) = delete;
 
-    /// Rescales the packet's times; the reference stays the caller's.
+    /// Write a packet. Its times are rescaled in place; the reference to its data stays with the caller.
     virtual void write(AVPacket& packet) = 0;
 
-    /// Every packet so far can be read from the output when this returns.
+    /// Make every packet so far readable from the output.
     virtual void end_fragment() = 0;
 
-    /// Writes what belongs to the end, once.
+    /// Write the end of the container. Called once.
     virtual void finish() = 0;
 };
 

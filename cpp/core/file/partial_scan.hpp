@@ -1,7 +1,7 @@
 #pragma once
 
 #include "core/ffmpeg/ffmpeg_ptr.hpp"
-#include "core/file/output.hpp"
+#include "core/file/bytes.hpp"
 
 #include <cstdint>
 #include <string>
@@ -9,41 +9,37 @@
 
 namespace gymreel {
 
-/// Bytes from `begin` up to `end`.
-struct Extent {
-    std::int64_t begin = 0;
-    std::int64_t end = 0;
-};
-
-/// What of a partial file can be trusted, from its beginning on.
+/// The sound part at the beginning of a partial file.
 struct PartialScan {
-    /// The header and the packets. Marks, indexes and other things that point into the file are left out.
+    /// The header and the packets, without marks, indexes and other elements that point into the file.
     std::vector<Extent> pieces;
 
-    /// When the picture in each packet is shown, in units of `tick`, in the order of decoding. The packets that are kept:
-    /// of these n the pictures are the first n that were recorded.
+    /// The presentation time of each sound packet in units of `tick`, in decoding order. The pictures of these n packets
+    /// are the first n that were recorded.
     std::vector<std::int64_t> times;
 
     AVRational tick{0, 1};
-    AVRational frame_rate{0, 1};                   ///< 0 where the pictures do not tell.
-    AVPixelFormat pixel_format = AV_PIX_FMT_NONE;  ///< Where the header tells.
-    int width = 0;                                 ///< Where the header tells.
-    int height = 0;
-    bool has_reordering = true;  ///< False where the header names a codec whose packets are in the order of showing.
-    bool has_header = false;     ///< All of it is there, and sound.
-    bool has_marks = false;      ///< Without marks only the structure could be looked at.
+    AVRational frame_rate{0, 1};                   ///< 0 if the times do not tell.
+    AVPixelFormat pixel_format = AV_PIX_FMT_NONE;  ///< If the header tells.
+    int width = 0;                                 ///< If the header tells.
+    int height = 0;                                ///< If the header tells.
+    bool has_reordering = true;  ///< False if the header names a codec that decodes in presentation order.
+    bool has_header = false;     ///< The header is complete and sound.
+    bool has_marks = false;      ///< Without marks only the structure can be checked.
     std::int64_t end = 0;        ///< Where the sound part ends.
-    /// What is wrong with the rest. Empty where it is what a process leaves that dies at that moment: at most one
-    /// fragment, cluster or picture that is not complete.
+    /// What is wrong with the rest. Empty if the rest is what a process leaves that dies at that moment: at most one
+    /// incomplete fragment, cluster or picture.
     std::string damage;
 };
 
-/// Looks at a file that nobody writes to any more, without any library: structure, order and times, and where the file
-/// has integrity marks, every byte. Needs memory for a small multiple of the
+/// Find the sound part of a file that no process writes to any more. Checks the structure, the order and the times, and
+/// every byte if the file has integrity marks. FFmpeg reads nothing of it. The memory it needs is a small multiple of the
 /// number of packets and elements.
 ///
 /// `muxer` is FFmpeg's name of the container.
-/// Errors: Error (output) where the file cannot be read; std::bad_alloc.
-PartialScan scan_partial(Output& file, const std::string& muxer);
+///
+/// Thread: one at a time for each file.
+/// Errors: Error (output) if the file cannot be read; std::bad_alloc.
+PartialScan scan_partial(ByteSource& file, const std::string& muxer);
 
 }  // namespace gymreel

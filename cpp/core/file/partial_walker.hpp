@@ -1,73 +1,48 @@
 #pragma once
 
-#include "core/file/output.hpp"
+#include "core/file/byte_reader.hpp"
+#include "core/file/bytes.hpp"
 #include "core/file/partial_scan.hpp"
 
 #include <cstdint>
-#include <functional>
 #include <memory>
-#include <string_view>
 #include <vector>
 
 namespace gymreel {
 
-/// Reads numbers anywhere in an Output, through a buffer.
-///
-/// Errors: Error (output) where the file cannot be read, std::bad_alloc.
-class ByteReader {
-public:
-    explicit ByteReader(Output& file) : file_(file), buffer_(largest_view) {}
-
-    static constexpr int largest_view = 1 << 16;
-
-    std::int64_t size() const noexcept { return file_.size(); }
-    Output& file() const noexcept { return file_; }
-
-    /// `count` bytes at `position`, until the next call; null where the file ends before. At most largest_view.
-    const std::uint8_t* view(std::int64_t position, int count);
-
-    /// A big-endian number of `count` bytes, which must lie in the file.
-    std::uint64_t number(std::int64_t position, int count);
-
-    /// Where `bytes` occur first in an extent, or -1.
-    std::int64_t find(const std::vector<std::uint8_t>& bytes, Extent extent);
-
-private:
-    Output& file_;
-    std::vector<std::uint8_t> buffer_;
-    std::int64_t buffer_begin_ = 0;
-    std::int64_t buffer_size_ = 0;
-};
-
-/// What a walker found at some place.
+/// The element that a walker found at some position.
 struct Step {
     enum class Kind {
-        header,   ///< A part of the header, or nothing that holds packets.
+        header,   ///< A part of the header, or another element without packets.
         packets,  ///< A fragment, cluster or picture.
-        skip,     ///< What a reader must not see, as it points into the file.
-        cut,      ///< The file ends inside.
-        wrong     ///< Not what gymreel writes.
+        skip,     ///< An element that must not be copied, because it points into the file.
+        cut,      ///< The file ends within the element.
+        wrong     ///< An element that gymreel does not write.
     };
     Kind kind = Kind::wrong;
-    std::int64_t end = 0;   ///< Where the next begins.
+    std::int64_t end = 0;   ///< Where the next element begins.
     const char* what = "";  ///< What is wrong.
 };
 
-/// The structure of one container, as gymreel writes it while it grows, one element after the other.
+/// A parser of one container as gymreel writes it while it grows, element by element.
+///
+/// Ownership: borrows the reader, which must outlive it.
+/// Thread: one at a time.
+/// Errors: those of ByteReader.
 class PartialWalker {
 public:
     virtual ~PartialWalker() = default;
 
-    /// Looks at what begins at `position`, right after the last, and adds its packets to `times`.
+    /// Examine the element at `position`, which follows the previous one, and add its packets to times().
     virtual Step next(std::int64_t position) = 0;
 
-    /// What fragments, clusters or pictures begin with, or have in them.
+    /// Return the bytes that every fragment, cluster or picture begins with or contains.
     virtual const std::vector<std::uint8_t>& beginning() const = 0;
 
-    /// Tells tick, frame rate, pixel format, once all is read.
+    /// Set the tick, frame rate, pixel format and size of `scan`. Called after the last element.
     virtual void describe(PartialScan& scan) const = 0;
 
-    /// Whether the header was complete.
+    /// Return whether the header was complete.
     virtual bool has_header() const = 0;
 
     const std::vector<std::int64_t>& times() const noexcept { return times_; }
@@ -75,7 +50,8 @@ public:
 protected:
     explicit PartialWalker(ByteReader& reader) : reader_(reader) {}
 
-    /// False where there are more packets than anything that gymreel writes can hold: a few bytes must not claim memory.
+    /// Add the presentation time of a packet. Return false if there are more packets than a file of this size can hold,
+    /// so that a few bytes cannot claim much memory.
     bool add(std::int64_t time);
 
     ByteReader& reader_;
@@ -88,10 +64,11 @@ std::unique_ptr<PartialWalker> walk_mp4(ByteReader& reader);
 std::unique_ptr<PartialWalker> walk_matroska(ByteReader& reader);
 std::unique_ptr<PartialWalker> walk_gif(ByteReader& reader);
 
-/// Whether the lengths of the NAL units of H.264 or HEVC fill a sample exactly. `length_size` is their own size.
+/// Return whether the NAL units of H.264 or HEVC fill a sample exactly. `length_size` is the number of bytes in which
+/// each unit's length is stored.
 bool has_sound_nal_units(ByteReader& reader, Extent sample, int length_size);
 
-/// The fraction with the smallest denominator between two positive ones.
+/// Return the fraction with the smallest denominator between two positive numbers.
 AVRational simplest_between(double low, double high);
 
 }  // namespace gymreel

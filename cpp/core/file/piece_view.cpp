@@ -1,15 +1,10 @@
 #include "core/file/piece_view.hpp"
 
-extern "C" {
-#include <libavutil/error.h>
-}
-
 #include <algorithm>
-#include <cerrno>
 
 namespace gymreel {
 
-PieceView::PieceView(Output& file, const std::vector<Extent>& pieces) : file_(file), pieces_(pieces) {
+PieceView::PieceView(ByteSource& file, const std::vector<Extent>& pieces) : file_(file), pieces_(pieces) {
     begins_.reserve(pieces.size());
     for (const Extent& piece : pieces) {
         begins_.push_back(size_);
@@ -33,7 +28,5 @@ int PieceView::read_at(std::int64_t position, std::uint8_t* buffer, int size) no
     }
     return num_read;
 }
-
-int PieceView::write_at(std::int64_t, const std::uint8_t*, int) noexcept { return AVERROR(EROFS); }
 
 }  // namespace gymreel

@@ -15,7 +15,7 @@
 namespace gymreel {
 namespace {
 
-/// A fragment that has not ended is lost when the process is killed, so fragments are short: of a quarter of a second.
+/// Return the number of frames in a quarter of a second. A kill loses the unfinished fragment, so fragments are short.
 int frames_in_fragment(AVRational frame_rate) {
     return std::max(1, static_cast<int>(frame_rate.num / (std::int64_t{4} * frame_rate.den)));
 }
@@ -25,23 +25,33 @@ int frames_in_fragment(AVRational frame_rate) {
 RecordingFile::RecordingFile(FileConfig config, const AVCodecContext& encoder)
     : config_(std::move(config)),
       parameters_(avcodec_parameters_alloc()),
-      output_(create_output(".partial")),
       most_in_fragment_(frames_in_fragment(encoder.framerate)) {
+    if (!parameters_) throw std::bad_alloc();
+    const bool is_in_memory = config_.path.empty();
+    if (is_in_memory) {
+        memory_ = std::make_unique<MemoryOutput>();
+    } else {
+        file_ = FileOutput::create_beside(config_.path, ".partial");
+    }
     try {
-        if (!parameters_) throw std::bad_alloc();
         check(avcodec_parameters_from_context(parameters_.get(), &encoder), "describe the stream", ErrorKind::output);
-        const bool has_marks = !config_.path.empty();  // What is in memory outlives no process.
+        const bool has_marks = !is_in_memory;  // Bytes in memory need no recovery.
         if (config_.muxer == "gif") {
-            growing_ = std::make_unique<GifAppender>(*output_, encoder.time_base, has_marks);
+            growing_ = std::make_unique<GifAppender>(output(), encoder.time_base, has_marks);
         } else {
             MuxerConfig container = growing_container(config_.muxer, config_.metadata);
             container.has_marks = has_marks;
-            growing_ = std::make_unique<Muxer>(*output_, container, *parameters_, encoder.time_base, encoder.framerate);
+            growing_ = std::make_unique<Muxer>(output(), container, *parameters_, encoder.time_base, encoder.framerate);
         }
     } catch (...) {
-        output_->discard();  // It holds no frame.
+        if (file_) file_->discard();  // It holds no frame.
         throw;
     }
+}
+
+ByteStore& RecordingFile::output() noexcept {
+    if (file_) return *file_;
+    return *memory_;
 }
 
 bool RecordingFile::write(AVPacket& packet) {
@@ -59,54 +69,67 @@ void RecordingFile::end_fragment() {
     growing_->end_fragment();
 }
 
-std::unique_ptr<Output> RecordingFile::create_output(const char* suffix) const {
-    if (config_.path.empty()) return std::make_unique<MemoryOutput>();
-    return FileOutput::create_beside(config_.path, suffix);
-}
-
 void RecordingFile::finish(const Metadata& metadata, const TargetClaim& claim) {
     if (num_packets_ == 0) {
         growing_.reset();
-        output_->discard();
+        if (file_) file_->discard();
         return;
     }
     growing_->finish();
     growing_.reset();
     config_.metadata.insert(config_.metadata.end(), metadata.begin(), metadata.end());
-    std::unique_ptr<Output> complete = create_output(".complete");
+    if (file_) {
+        finish_file(claim);
+    } else {
+        finish_in_memory();
+    }
+}
+
+void RecordingFile::finish_file(const TargetClaim& claim) {
+    std::unique_ptr<FileOutput> complete = FileOutput::create_beside(config_.path, ".complete");
     try {
-        // FFmpeg would take the marks between the pictures of a GIF for a part of them.
-        PartialScan scan;
-        std::optional<PieceView> pictures;
-        if (config_.muxer == "gif" && !config_.path.empty()) {
-            scan = scan_partial(*output_, config_.muxer);
-            pictures.emplace(*output_, scan.pieces);
-        }
-        Demuxer partial(pictures ? static_cast<Output&>(*pictures) : *output_, config_.muxer);
-        const std::uint64_t num_copied =
-            remux(partial, *complete, config_.muxer, config_.metadata, std::move(parameters_)).num_packets;
-        if (num_copied != num_packets_) {
-            throw Error(ErrorKind::output, "read back the partial file",
-                        "it holds " + std::to_string(num_copied) + " frames of " + std::to_string(num_packets_));
-        }
+        copy_to(*complete);
         complete->sync();
-        is_superseded_ = !claim.take_name([&] { complete->publish(config_.path, Output::Existing::replace); });
+        is_superseded_ = !claim.take_name([&] { complete->publish(config_.path, FileOutput::Existing::replace); });
     } catch (...) {
         complete->discard();
         throw;
     }
-    const std::unique_ptr<Output> partial = std::exchange(output_, std::move(complete));
+    const std::unique_ptr<FileOutput> partial = std::exchange(file_, std::move(complete));
     if (is_superseded_) {
-        output_->discard();
+        file_->discard();
     } else {
-        output_->settle();  // Before the partial file goes: it is what a power failure would leave otherwise.
+        file_->settle();  // Before the partial file goes, because a power failure could undo the new name until then.
     }
     partial->discard();
 }
 
+void RecordingFile::finish_in_memory() {
+    auto complete = std::make_unique<MemoryOutput>();
+    copy_to(*complete);
+    memory_ = std::move(complete);
+}
+
+/// Copy the partial recording to a complete one.
+void RecordingFile::copy_to(ByteStore& complete) {
+    // FFmpeg would take the marks between the pictures of a GIF for parts of them.
+    PartialScan scan;
+    std::optional<PieceView> pictures;
+    if (config_.muxer == "gif" && file_) {
+        scan = scan_partial(*file_, config_.muxer);
+        pictures.emplace(*file_, scan.pieces);
+    }
+    Demuxer partial(pictures ? static_cast<ByteSource&>(*pictures) : output(), config_.muxer);
+    const std::uint64_t num_copied =
+        remux(partial, complete, config_.muxer, config_.metadata, std::move(parameters_)).num_packets;
+    if (num_copied != num_packets_) {
+        throw Error(ErrorKind::output, "read back the partial file",
+                    "it holds " + std::to_string(num_copied) + " frames of " + std::to_string(num_packets_));
+    }
+}
+
 std::vector<std::uint8_t> RecordingFile::take_bytes() noexcept {
-    auto* const memory = dynamic_cast<MemoryOutput*>(output_.get());
-    return memory == nullptr ? std::vector<std::uint8_t>() : memory->take_bytes();
+    return memory_ ? memory_->take_bytes() : std::vector<std::uint8_t>();
 }
 
 }  // namespace gymreel

@@ -1,7 +1,10 @@
 #pragma once
 
+#include "core/file/bytes.hpp"
+#include "core/file/file_output.hpp"
+#include "core/file/memory_output.hpp"
 #include "core/file/muxer.hpp"
-#include "core/file/output.hpp"
+#include "core/file/packet_writer.hpp"
 #include "core/file/target_claim.hpp"
 
 #include <filesystem>
@@ -12,65 +15,77 @@
 namespace gymreel {
 
 struct FileConfig {
-    std::filesystem::path path;  ///< Empty: the bytes stay in memory.
-    std::string muxer;
+    std::filesystem::path path;  ///< Empty for a recording in memory.
+    std::string muxer;           ///< FFmpeg's name of the container.
     Metadata metadata;
 };
 
-/// One recording on its way to a file: packets go into a hidden partial file that can be read at any moment, and
-/// finish() turns it into one complete file under its own name, atomically.
+/// One recording on its way to a file. Packets go to a hidden partial file that can be read at any moment, and finish()
+/// atomically turns it into one complete file of the requested name.
 ///
-/// Containers are written so that they can be read as they grow, mp4 in fragments, and copied into one piece at the end:
-/// with its index, and with the metadata that is known only then.
+/// A container is first written so that it can be read while it grows (mp4 in fragments). At the end it is copied to a
+/// complete file, with its index and with metadata that became known only then.
 ///
+/// Ownership: owns the partial file. It is removed only when the complete file is in place, so that destroying this
+/// object at any moment keeps what was written.
 /// Thread: one at a time.
-/// Errors: Error (output). The partial file is removed only when the complete one is in its place, so destroying this
-/// at any moment keeps what was written.
+/// Errors: Error (output).
 class RecordingFile {
 public:
+    /// Creates the partial file and writes its header. `encoder` describes the packets.
     RecordingFile(FileConfig config, const AVCodecContext& encoder);
 
-    /// Rescales the packet's times; the reference stays the caller's. Fragments end by themselves, the first one at once
-    /// and the others after a quarter of a second of the video. True where that was now: every packet can be read.
+    /// Write a packet. Its times are rescaled in place; the reference to its data stays with the caller. The first
+    /// fragment ends with the first packet, and each later one after a quarter of a second of the video. Return whether a
+    /// fragment has ended, which makes every packet so far readable.
     bool write(AVPacket& packet);
 
-    /// Ends a fragment that holds anything: every packet can be read.
+    /// End the current fragment if it holds any packets, which makes every packet so far readable.
     void end_fragment();
 
-    /// Completes the recording. Without any packet there is nothing to complete: the file is removed, and one that has
-    /// the name already stays. So does that of a recording of the same name which began later: it would have taken this
-    /// one's place. Called at most once.
+    /// Complete the recording. Called at most once.
     ///
-    /// `metadata`: what is known only now, beside the entries of the FileConfig. `claim`: to its path.
+    /// Without packets the partial file is removed, and an existing file of the requested name stays. The file of a
+    /// recording of the same name that began later stays too: it would have replaced this one.
+    ///
+    /// `metadata`: entries to add to those of the FileConfig. `claim`: the claim to the path of the FileConfig.
     void finish(const Metadata& metadata, const TargetClaim& claim);
 
-    /// One for each frame.
+    /// Return the number of packets, which is one per frame.
     std::uint64_t num_packets() const noexcept { return num_packets_; }
 
-    /// Where the bytes are: the partial file until finish() has succeeded, then `config.path`.
-    const std::filesystem::path& path() const noexcept { return output_->path(); }
+    /// Return where the bytes are: in the partial file until finish() has succeeded, then in the complete one. Empty for
+    /// a recording in memory.
+    const std::filesystem::path& path() const noexcept { return file_ ? file_->path() : config_.path; }
 
+    /// Return path() without a copy, which could fail; but the requested path if a later recording has that name. The
+    /// last call on this object.
     std::filesystem::path take_path() noexcept {
-        return is_superseded_ ? std::move(config_.path) : output_->take_path();
+        return file_ && !is_superseded_ ? file_->take_path() : std::move(config_.path);
     }
 
-    std::int64_t num_bytes() const noexcept { return output_->size(); }
+    /// Return the size of the file so far, or of the complete file.
+    std::int64_t num_bytes() const noexcept { return file_ ? file_->size() : memory_->size(); }
 
-    /// The complete recording, where it stays in memory.
+    /// Return the complete recording if it is in memory, else nothing.
     std::vector<std::uint8_t> take_bytes() noexcept;
 
 private:
-    /// A new output: a hidden file beside the target that did not exist yet, or memory.
-    std::unique_ptr<Output> create_output(const char* suffix) const;
+    ByteStore& output() noexcept;
+    void finish_file(const TargetClaim& claim);
+    void finish_in_memory();
+    void copy_to(ByteStore& complete);
 
     FileConfig config_;
     CodecParametersPtr parameters_;
-    std::unique_ptr<Output> output_;
-    std::unique_ptr<PacketWriter> growing_;
+    // One of the two: the partial recording, and after finish() the complete one.
+    std::unique_ptr<FileOutput> file_;
+    std::unique_ptr<MemoryOutput> memory_;
+    std::unique_ptr<PacketWriter> growing_;  // Null after finish().
     std::uint64_t num_packets_ = 0;
     int num_in_fragment_ = 0;
     int most_in_fragment_;
-    bool is_superseded_ = false;  // Another recording has the name for good.
+    bool is_superseded_ = false;  // A recording that began later has the name.
 };
 
 }  // namespace gymreel

@@ -3,7 +3,8 @@
 #include "core/error.hpp"
 #include "core/ffmpeg/log_capture.hpp"
 #include "core/file/demuxer.hpp"
-#include "core/file/output.hpp"
+#include "core/file/file_output.hpp"
+#include "core/file/os_file.hpp"
 #include "core/file/partial_scan.hpp"
 #include "core/file/piece_view.hpp"
 #include "core/file/remux.hpp"
@@ -16,20 +17,13 @@
 #include <system_error>
 #include <utility>
 
-#ifndef _WIN32
-#include <fcntl.h>
-#include <sys/file.h>
-#include <sys/stat.h>
-#include <unistd.h>
-#endif
-
 namespace gymreel {
 namespace {
 
-/// A header that is not complete, or one without any frame, is not worth keeping; what is longer may be.
+/// A file without frames is removed up to this size, which a header does not exceed. A longer one is kept as damaged.
 constexpr std::int64_t largest_header = 4 << 10;
 
-/// `.NAME.partial` is NAME's; so is `.NAME.partial-2`.
+/// Return the path NAME of a partial file `.NAME.partial` or `.NAME.partial-2`.
 std::filesystem::path name_of(const std::filesystem::path& partial) {
     const std::string hidden = partial.filename().string();
     const std::size_t end = hidden.rfind(".partial");
@@ -37,17 +31,17 @@ std::filesystem::path name_of(const std::filesystem::path& partial) {
     return partial.parent_path() / hidden.substr(1, end - 1);
 }
 
-/// Somebody who has just created it may not have locked it yet.
+/// Return whether the file may have been created so recently that its process has not locked it yet.
 bool is_about_to_be_written(const FileOutput& leftover) {
-    constexpr std::chrono::seconds long_enough{2};
+    constexpr std::chrono::seconds settling_time{2};
     if (leftover.size() > 0) return false;
     std::error_code error;
     const auto changed = std::filesystem::last_write_time(leftover.path(), error);
     const auto age = std::filesystem::file_time_type::clock::now() - changed;
-    return !error && age > -long_enough && age < long_enough;
+    return !error && age > -settling_time && age < settling_time;
 }
 
-/// Makes a complete file called `target` of the sound part, and makes it last.
+/// Copy the sound part to a complete file called `target`, and wait until it is on the disk.
 RecoveredFile copy_sound_part(FileOutput& leftover, const PartialScan& scan, const std::filesystem::path& target,
                               const std::string& muxer) {
     const auto complete = FileOutput::create_beside(name_of(leftover.path()), ".complete");
@@ -59,7 +53,7 @@ RecoveredFile copy_sound_part(FileOutput& leftover, const PartialScan& scan, con
         const RemuxResult copied = remux_sound_part(demuxer, *complete, muxer, scan);
         result = {copied.num_packets, complete->size(), codec.width, codec.height, av_q2d(copied.frame_rate), {}, {}};
         complete->sync();
-        complete->publish(target, Output::Existing::keep);
+        complete->publish(target, FileOutput::Existing::keep);
     } catch (...) {
         complete->discard();
         throw;
@@ -68,12 +62,13 @@ RecoveredFile copy_sound_part(FileOutput& leftover, const PartialScan& scan, con
     return result;
 }
 
-/// Calls the leftover `.NAME.damaged`. It stays what it is where it cannot get that name: what could be recovered is.
+/// Rename the leftover to `.NAME.damaged` and return its path. If that fails it keeps its name, because its sound part has
+/// been recovered already.
 std::filesystem::path keep_as_damaged(FileOutput& leftover) {
     std::unique_ptr<FileOutput> name;
     try {
         name = FileOutput::create_beside(name_of(leftover.path()), ".damaged");
-        leftover.publish(name->path(), Output::Existing::replace);
+        leftover.publish(name->path(), FileOutput::Existing::replace);
         leftover.settle();
     } catch (const Error&) {
         if (name && leftover.path() != name->path()) name->discard();
@@ -127,20 +122,6 @@ bool remove_leftover(const std::filesystem::path& path) noexcept {
     }
 }
 
-bool is_being_recorded(const std::filesystem::path& path) noexcept {
-#ifdef _WIN32
-    static_cast<void>(path);
-    return false;  // An open file can be neither renamed nor removed, so looking is not needed.
-#else
-    // Only for a look, so shared: it must not keep a writer from its lock, nor another from looking.
-    const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-    if (descriptor < 0) return true;
-    struct stat status{};
-    const bool is_locked = ::fstat(descriptor, &status) < 0 || !S_ISREG(status.st_mode) ||
-                           (::flock(descriptor, LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK);
-    ::close(descriptor);
-    return is_locked;
-#endif
-}
+bool is_being_recorded(const std::filesystem::path& path) noexcept { return os_file::is_locked_by_another(path); }
 
 }  // namespace gymreel

@@ -6,37 +6,42 @@
 
 namespace gymreel {
 
-/// What a leftover held.
+/// What was recovered from a partial file.
 struct RecoveredFile {
     std::uint64_t num_frames = 0;
     std::int64_t num_bytes = 0;  ///< Of the complete file.
     int width = 0;
     int height = 0;
     double frames_per_second = 0;
-    std::filesystem::path damaged_path;  ///< What was left is kept there, since not all of it is sound.
-    std::string damage;                  ///< What is wrong with it, in words.
+    std::filesystem::path damaged_path;  ///< Where the partial file was kept, if not all of it was sound; else empty.
+    std::string damage;                  ///< What is wrong with it; else empty.
 };
 
-/// Turns the partial file that a dead process has left into a complete one called `target`, and removes it, once the
-/// complete one and its name are on the disk. Where it holds no frame it is only removed. What is recovered is the sound
-/// part at the beginning, see scan_partial(): the first n frames, without a hole. Where more of the rest is missing than
-/// the moment of death explains, the partial file is kept, and called `.NAME.damaged`.
+/// Turn the partial file that a dead process has left into a complete file called `target`, and remove it once the
+/// complete file and its name are on the disk. A partial file without frames is only removed.
 ///
-/// `muxer` is FFmpeg's name of the container. Memory and the size of the complete file are bounded by a small multiple of
-/// the partial file's size, whatever it claims to hold.
+/// What is recovered is the sound part found by scan_partial(): the first n frames, without a hole. If more of the rest is
+/// missing than the death of the process explains, the partial file is renamed to `.NAME.damaged` and kept.
+///
+/// `muxer` is FFmpeg's name of the container. Whatever the partial file claims to hold, the memory used and the size of
+/// the complete file are at most a small multiple of its own size.
+///
 /// Thread: any.
-/// Errors: Error (output), std::bad_alloc; the partial file is then still there. The code is EBUSY where its process is
-/// alive or has only just created it, EEXIST where there is a file called `target`, and EINVAL where it is not a regular
-/// file.
+/// Errors: Error (output) or std::bad_alloc, after which the partial file is still there. The code is EBUSY if its process
+/// is alive or has created it only just now, EEXIST if `target` exists, and EINVAL if it is not a regular file.
 RecoveredFile recover_file(const std::filesystem::path& partial, const std::filesystem::path& target,
                            const std::string& muxer);
 
-/// Removes a file that a dead process has left and that holds nothing which is not in the partial file too. False where
-/// its process is alive.
+/// Remove a file that a dead process has left beside a partial file that holds everything it holds. Return false if its
+/// process is alive.
+///
+/// Thread: any. Errors: none.
 bool remove_leftover(const std::filesystem::path& path) noexcept;
 
-/// True where a process, this one included, has the file open for recording, or it is no regular file that can be
-/// opened. Where the file system has no locks it is false.
+/// Return whether a process, this one included, has the file open for recording. True also for what is not a regular file
+/// that can be opened, and false on file systems without locks.
+///
+/// Thread: any. Errors: none.
 bool is_being_recorded(const std::filesystem::path& path) noexcept;
 
 }  // namespace gymreel

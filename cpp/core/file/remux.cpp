@@ -5,17 +5,20 @@
 #include <cstring>
 #include <new>
 #include <optional>
+#include <string>
+#include <utility>
 
 namespace gymreel {
 namespace {
 
-/// Otherwise GIF shows the last frame for as long as the one before, and a single one for 0.1 s.
+/// Return the option that sets how long GIF shows the last frame. By default it is as long as the frame before, and 0.1 s
+/// for a single frame.
 Options last_delay(AVRational frame_rate) {
     constexpr std::int64_t centiseconds = 100;
     return {{"final_delay", std::to_string(av_rescale(centiseconds, frame_rate.den, frame_rate.num))}};
 }
 
-/// Packets were rewritten on their way into the file, from start codes to lengths, and the extradata with them.
+/// Copy the extradata of a written stream. The muxer rewrote packets and extradata from start codes to lengths.
 void adopt_extradata(const AVCodecParameters& written, AVCodecParameters& stream) {
     const auto size = static_cast<std::size_t>(written.extradata_size);
     auto* const copy = static_cast<std::uint8_t*>(av_mallocz(size + AV_INPUT_BUFFER_PADDING_SIZE));
@@ -26,7 +29,7 @@ void adopt_extradata(const AVCodecParameters& written, AVCodecParameters& stream
     stream.extradata_size = written.extradata_size;
 }
 
-/// Whether a muxer wants to know what the header of the growing file does not tell.
+/// Return whether the muxer needs stream parameters that the header of the growing file lacks.
 bool needs_decoder(const AVCodecParameters& stream, const std::string& muxer) {
     switch (stream.codec_id) {
         case AV_CODEC_ID_H264:
@@ -44,7 +47,7 @@ bool needs_decoder(const AVCodecParameters& stream, const std::string& muxer) {
 MuxerConfig complete_container(const std::string& muxer, const Metadata& metadata, AVRational frame_rate) {
     MuxerConfig result{muxer, {}, metadata};
     if (Muxer::is_mp4(muxer)) {
-        // With the default of 1000 units a second the file's duration would be rounded to a millisecond.
+        // With the default timescale of 1000 the duration would be rounded to milliseconds.
         std::int64_t timescale = frame_rate.num;
         while (timescale > 0 && timescale < 1000) timescale *= 2;
         result.options = {{"movflags", "faststart+use_metadata_tags"}, {"movie_timescale", std::to_string(timescale)}};
@@ -61,12 +64,12 @@ MuxerConfig growing_container(const std::string& muxer, const Metadata& metadata
     if (Muxer::is_mp4(muxer)) {
         result.options = {{"movflags", "frag_custom+empty_moov+default_base_moof+use_metadata_tags"}};
     } else if (muxer != "gif") {
-        result.options = {{"cluster_time_limit", "30000"}};  // As long as can be: Muxer says when one ends.
+        result.options = {{"cluster_time_limit", "30000"}};  // The maximum, because Muxer decides when a cluster ends.
     }
     return result;
 }
 
-RemuxResult remux(Demuxer& from, Output& to, const std::string& muxer, const Metadata& metadata,
+RemuxResult remux(Demuxer& from, ByteStore& to, const std::string& muxer, const Metadata& metadata,
                   CodecParametersPtr stream) {
     const PacketPtr packet(av_packet_alloc());
     if (!packet) throw std::bad_alloc();
@@ -86,7 +89,7 @@ RemuxResult remux(Demuxer& from, Output& to, const std::string& muxer, const Met
     return result;
 }
 
-RemuxResult remux_sound_part(Demuxer& from, Output& to, const std::string& muxer, const PartialScan& scan) {
+RemuxResult remux_sound_part(Demuxer& from, ByteStore& to, const std::string& muxer, const PartialScan& scan) {
     RemuxResult result{0, scan.frame_rate};
     if (scan.times.empty()) return result;
     from.describe(scan.pixel_format, scan.width, scan.height);

@@ -5,21 +5,21 @@
 
 namespace gymreel {
 
-/// Kept by the claims to it.
+/// The record of one name, owned by the claims to it.
 struct TargetClaim::Name {
     std::mutex taking;                       // Held while a claim takes the name.
-    std::atomic<std::uint64_t> taken_by{0};  // The highest number that has taken it.
+    std::atomic<std::uint64_t> taken_by{0};  // The highest number of a claim that has taken the name.
 };
 
 struct TargetClaim::Registry {
-    std::mutex lock;  // Never held while a name is taken.
+    std::mutex lock;  // Never held while a claim takes a name.
     std::map<std::filesystem::path, std::weak_ptr<Name>> names;
-    std::uint64_t num_claims = 0;  // That there ever were.
+    std::uint64_t num_claims = 0;  // All that were ever made.
 };
 
 std::atomic<TargetClaim::Registry*> TargetClaim::current_{nullptr};
 
-/// Leaked on purpose: streams end after everything static is gone.
+/// Return the registry of this process. It is leaked on purpose, because streams can outlive static objects.
 TargetClaim::Registry& TargetClaim::registry() {
     Registry* known = current_.load(std::memory_order_acquire);
     if (known != nullptr) return *known;

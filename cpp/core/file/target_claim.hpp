@@ -9,32 +9,33 @@
 
 namespace gymreel {
 
-/// A recording's claim to the name of its file, from its beginning to its end. Where several recordings of this process
-/// have the same name, that which began last has it in the end, whichever is complete first.
+/// The claim of one recording to the name of its file, held from its beginning to its end. Of several recordings of this
+/// process with the same name, the one that began last gets the name, whichever is completed first.
 ///
-/// Making and destroying a claim never waits for a file system, nor for a claim that takes its name.
+/// Making and destroying a claim never waits for a file system, nor for another claim that takes its name.
 ///
-/// Thread: any, each claim one at a time. Errors: std::bad_alloc from the constructor.
+/// Ownership: the claims to a name share its record.
+/// Thread: any; one at a time for each claim.
+/// Errors: std::bad_alloc from the constructor.
 class TargetClaim {
 public:
-    /// `target`: an absolute path; empty for what has no name.
+    /// `target` is an absolute path, or empty for a recording without a name.
     explicit TargetClaim(std::filesystem::path target);
     ~TargetClaim();
     TargetClaim(const TargetClaim&) = delete;
     TargetClaim& operator=(const TargetClaim&) = delete;
 
-    /// Lets `take` give a complete file the name, unless that of a recording which began later has it already: then
-    /// returns false. No other recording of the name takes it meanwhile, so `take` should only rename; recordings of
-    /// other names do not notice how long it takes.
+    /// Call `take`, which renames the complete file, unless a recording that began later has taken the name already.
+    /// Return whether it was called. Other recordings of the same name wait meanwhile, so `take` should only rename.
     ///
-    /// Errors: what `take` throws; the name then counts as not taken.
+    /// Errors: those of `take`, after which the name counts as not taken.
     bool take_name(const std::function<void()>& take) const;
 
-    /// True where a file called `path` is that of a recording which began later: it has taken the claimed name.
+    /// Return whether `path` is the claimed name and a recording that began later has taken it.
     bool is_superseded(const std::filesystem::path& path) const noexcept;
 
-    /// In a forked child: forgets the parent's claims, which must not be touched there. A thread that is not in the
-    /// child may hold their locks.
+    /// Forget every claim, in a forked child. The claims belong to the parent, and threads that do not exist in the child
+    /// may hold their locks.
     static void start_over_after_fork() noexcept;
 
 private:
@@ -46,7 +47,7 @@ private:
     std::filesystem::path target_;
     Registry* registry_ = nullptr;
     std::shared_ptr<Name> name_;
-    std::uint64_t number_ = 0;  // Claims are numbered as they are made.
+    std::uint64_t number_ = 0;  // Claims are numbered in the order in which they are made.
 
     static std::atomic<Registry*> current_;
 };

@@ -1,4 +1,4 @@
-// GIF89a, CompuServe 1990; sections and appendix A of its specification.
+// The structure of GIF is that of the GIF89a specification (CompuServe, 1990), appendix A.
 
 #include "core/file/partial_walker.hpp"
 
@@ -8,12 +8,13 @@
 namespace gymreel {
 namespace {
 
+/// A header with a comment or loop extension, pictures that each begin with a graphic control extension, and a trailer.
 class GifWalker final : public PartialWalker {
 public:
     explicit GifWalker(ByteReader& reader) : PartialWalker(reader) {}
 
     Step next(std::int64_t position) override {
-        if (has_trailer_) return {Step::Kind::wrong, 0, "something after the trailer"};
+        if (has_trailer_) return {Step::Kind::wrong, 0, "data after the trailer"};
         return position == 0 ? header() : picture(position);
     }
 
@@ -26,7 +27,7 @@ public:
 
     void describe(PartialScan& scan) const override {
         scan.tick = {1, 100};
-        // The delays are those of a regular rate, rounded.
+        // The delays are those of a constant frame rate, rounded to hundredths of a second.
         double shortest = 0;
         double longest = std::numeric_limits<double>::infinity();
         for (std::size_t i = 1; i < scan.times.size(); ++i) {
@@ -60,7 +61,7 @@ private:
         height_ = bytes[8] | bytes[9] << 8;
         std::int64_t end = header_size + palette_size(bytes[10]);
         if (end > reader_.size()) return cut;
-        // What says how often it is shown, and nothing else.
+        // Extensions for the whole file, such as the one for looping.
         while (const std::uint8_t* const label = reader_.view(end, 2)) {
             if (label[0] != 0x21 || label[1] == 0xF9) break;
             end = skip_blocks(end + 2);
@@ -78,7 +79,7 @@ private:
         const std::uint8_t* const control = reader_.view(position, control_size);
         if (control == nullptr) return cut;
         if (!std::equal(beginning().begin(), beginning().end(), control) || control[7] != 0) {
-            return {Step::Kind::wrong, 0, "no picture"};
+            return {Step::Kind::wrong, 0, "not a picture"};
         }
         const int delay = control[4] | control[5] << 8;
         position += control_size;
@@ -86,7 +87,7 @@ private:
         if (descriptor == nullptr) return cut;
         const auto at = [&](int offset) { return descriptor[offset] | descriptor[offset + 1] << 8; };
         const bool is_inside = at(5) > 0 && at(7) > 0 && at(1) + at(5) <= width_ && at(3) + at(7) <= height_;
-        if (descriptor[0] != 0x2C || !is_inside) return {Step::Kind::wrong, 0, "no picture"};
+        if (descriptor[0] != 0x2C || !is_inside) return {Step::Kind::wrong, 0, "not a picture"};
         position += descriptor_size + palette_size(descriptor[9]);
         const std::uint8_t* const code_size = reader_.view(position, 1);
         if (code_size == nullptr) return cut;
@@ -94,13 +95,13 @@ private:
         const std::int64_t end = skip_blocks(position + 1);
         if (end < 0) return cut;
         if (end == position + 2) return {Step::Kind::wrong, 0, "a picture without pixels"};
-        if (!add(time_)) return {Step::Kind::wrong, 0, "more pictures than fit"};
+        if (!add(time_)) return {Step::Kind::wrong, 0, "more pictures than the file can hold"};
         time_ += delay;
         last_delay_ = delay;
         return {Step::Kind::packets, end, ""};
     }
 
-    /// Where the sub-blocks end that begin at `position`, or -1 where the file ends before.
+    /// Return where the sub-blocks that begin at `position` end, or -1 if the file ends before.
     std::int64_t skip_blocks(std::int64_t position) {
         for (;;) {
             const std::uint8_t* const size = reader_.view(position, 1);

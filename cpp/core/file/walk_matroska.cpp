@@ -1,4 +1,4 @@
-// RFC 8794 (EBML) and RFC 9559 (Matroska).
+// The structure of Matroska is that of RFC 8794 (EBML) and RFC 9559 (Matroska).
 
 #include "core/file/partial_walker.hpp"
 
@@ -65,7 +65,7 @@ public:
         const bool is_cut = kind == Step::Kind::cut;
         const auto as = [&](Step::Kind whole) { return Step{is_cut ? kind : whole, element.end, ""}; };
         const auto is_wrong = [&](const char* what) { return Step{Step::Kind::wrong, 0, what}; };
-        if (kind == Step::Kind::wrong) return is_wrong("no element");
+        if (kind == Step::Kind::wrong) return is_wrong("not an element");
         if (position == 0) {
             const bool is_header = element.id == ebml && element.size() <= largest_ebml;
             return is_header || (is_cut && element.id == 0) ? as(Step::Kind::header) : is_wrong("no EBML header");
@@ -80,7 +80,7 @@ public:
         switch (element.id) {
             case 0: return {Step::Kind::cut, 0, ""};
             case seek_head:
-            case void_element: return is_early ? as(Step::Kind::skip) : is_wrong("no cluster");
+            case void_element: return is_early ? as(Step::Kind::skip) : is_wrong("not a cluster");
             case info:
             case tracks: {
                 if (!is_early) return is_wrong("a second header");
@@ -92,9 +92,9 @@ public:
             case tags: return is_cut || has_sound_crc(element) ? as(Step::Kind::header) : is_wrong("damaged tags");
             case cues: has_index_ = true; return as(Step::Kind::skip);
             case cluster: break;
-            default: return is_wrong("no cluster");
+            default: return is_wrong("not a cluster");
         }
-        if (!has_header() || has_index_) return is_wrong("a cluster out of its order");
+        if (!has_header() || has_index_) return is_wrong("a cluster in the wrong place");
         ++num_clusters_;
         if (is_cut) return as(kind);
         const char* const problem = read_cluster(element);
@@ -112,14 +112,14 @@ public:
         scan.tick = {1, 1000};
         scan.has_reordering = !is_in_order_;
         if (frame_nanoseconds_ == 0) return;
-        // The duration is rounded to a nanosecond.
+        // The duration is rounded to nanoseconds.
         constexpr double second = 1e9;
         const auto duration = static_cast<double>(frame_nanoseconds_);
         scan.frame_rate = simplest_between(second / (duration + 0.5), second / (duration - 0.5));
     }
 
 private:
-    /// An element that must end before `limit`. Where not even its beginning is there, `id` is 0.
+    /// Read an element that must end before `limit`. If even its beginning is cut off, its `id` is 0.
     Step::Kind read_element(std::int64_t position, std::int64_t limit, Element& element) {
         element = {};
         element.begin = position;
@@ -139,14 +139,14 @@ private:
         return element.end > limit ? Step::Kind::cut : Step::Kind::header;
     }
 
-    /// Bytes of a number whose first byte says it; 9 where none does.
+    /// Return the number of bytes of a variable-length number, given its first byte; 9 if no length is valid.
     static int length_of(std::uint32_t first) {
         int length = 1;
         for (std::uint32_t bit = 0x80; bit != 0 && (first & bit) == 0; bit >>= 1) ++length;
         return length;
     }
 
-    /// Calls `visit(element)` for each child. False where one of them is not sound, or the last too long.
+    /// Call `visit(element)` for each child. Return false if a visit does, or if a child is malformed.
     template <typename Visit>
     bool each_child(const Element& parent, Visit visit) {
         for (std::int64_t position = parent.content; position < parent.end;) {
@@ -162,7 +162,7 @@ private:
         return element.size() <= 8 ? reader_.number(element.content, static_cast<int>(element.size())) : 0;
     }
 
-    /// True too where there is no checksum: WebM has none.
+    /// Return whether the checksum is right. True if there is none, as in WebM.
     bool has_sound_crc(const Element& parent) {
         Element first;
         if (read_element(parent.content, parent.end, first) != Step::Kind::header || first.id != crc_32) return true;
@@ -230,7 +230,7 @@ private:
         return is_hevc_ || is(avc);
     }
 
-    /// Null, or what is wrong.
+    /// Read a cluster. Return null, or what is wrong.
     const char* read_cluster(const Element& parent) {
         if (!has_sound_crc(parent)) return "a cluster with a wrong checksum";
         const char* problem = nullptr;
@@ -241,7 +241,7 @@ private:
                     constexpr std::uint64_t latest = std::uint64_t{1} << 50;
                     const std::uint64_t time = value_of(child);
                     if (std::exchange(has_time, true) || time > latest) return false;
-                    // A cluster may begin with a picture that is shown before those coded before it.
+                    // With reordering, a cluster can begin earlier than the latest picture of the one before.
                     constexpr std::int64_t longest_reordering = 16;  // As H.264 and HEVC limit it.
                     const auto frame_milliseconds = static_cast<std::int64_t>(frame_nanoseconds_ / millisecond) + 1;
                     const std::int64_t earliest = cluster_time_ - longest_reordering * frame_milliseconds;
@@ -286,10 +286,10 @@ private:
         const auto offset = static_cast<std::int16_t>(reader_.number(element.content + 1, 2));
         const Extent frame{element.content + header_size, element.end};
         if (nal_length_size_ > 0 && !has_sound_nal_units(reader_, frame, nal_length_size_)) {
-            return "a frame whose parts are not of its length";
+            return "a frame whose NAL units do not fill it";
         }
-        if (times().empty() && cluster_time_ + offset != 0) return "a first frame that is not the first one";
-        return add(cluster_time_ + offset) ? nullptr : "more frames than fit";
+        if (times().empty() && cluster_time_ + offset != 0) return "a first frame whose time is not 0";
+        return add(cluster_time_ + offset) ? nullptr : "more frames than the file can hold";
     }
 
     static constexpr std::uint64_t millisecond = 1'000'000;  // In nanoseconds.

@@ -1,4 +1,5 @@
-// ISO/IEC 14496-12 (boxes, fragments) and 14496-15 (avcC, hvcC); VP Codec ISO Media File Format Binding 1.0 (vpcC).
+// The structure of mp4 is that of ISO/IEC 14496-12 (boxes, fragments), 14496-15 (avcC, hvcC) and the VP Codec ISO Media
+// File Format Binding 1.0 (vpcC).
 
 #include "core/file/partial_walker.hpp"
 
@@ -22,7 +23,7 @@ struct Box {
     std::int64_t size() const noexcept { return end - content; }
 };
 
-/// `ftyp moov (moof mdat)*`, one track, and no sample outside of its own fragment's mdat.
+/// `ftyp moov (moof mdat)*` with one track. Each fragment's samples are in its own mdat.
 class Mp4Walker final : public PartialWalker {
 public:
     explicit Mp4Walker(ByteReader& reader) : PartialWalker(reader) {}
@@ -30,8 +31,8 @@ public:
     Step next(std::int64_t position) override {
         Box box;
         const Step::Kind kind = read_box(position, reader_.size(), box);
-        if (kind == Step::Kind::cut && box.end == 0) return {kind, 0, ""};  // Not even its size is there.
-        if (kind == Step::Kind::wrong) return {kind, 0, "no box"};
+        if (kind == Step::Kind::cut && box.end == 0) return {kind, 0, ""};  // Not even the size of the box is there.
+        if (kind == Step::Kind::wrong) return {kind, 0, "not a box"};
         if (!has_type_) {
             if (box.type != tag("ftyp") || box.size() > largest_type) return {Step::Kind::wrong, 0, "no file type"};
             has_type_ = true;
@@ -50,7 +51,7 @@ public:
             return {Step::Kind::header, box.end, ""};
         }
         if (box.type == tag("mfra")) return {kind == Step::Kind::cut ? kind : Step::Kind::skip, box.end, ""};
-        if (box.type != tag("moof")) return {Step::Kind::wrong, 0, "no fragment"};
+        if (box.type != tag("moof")) return {Step::Kind::wrong, 0, "not a fragment"};
         if (kind == Step::Kind::cut) return {kind, 0, ""};
         return fragment(position, box);
     }
@@ -87,7 +88,7 @@ private:
         return static_cast<std::uint32_t>(reader_.number(position, count));
     }
 
-    /// A box that must end before `limit`, which is the end of the file or of the box around it.
+    /// Read a box that must end before `limit`, the end of the file or of the enclosing box.
     Step::Kind read_box(std::int64_t position, std::int64_t limit, Box& box) {
         if (limit - position < box_header_size) return Step::Kind::cut;
         const std::int64_t size = number(position);
@@ -96,7 +97,7 @@ private:
         return box.end > limit ? Step::Kind::cut : Step::Kind::header;
     }
 
-    /// Calls `visit(box)` for each box up to `end`. False where one of them is not sound, or the last too long.
+    /// Call `visit(box)` for each box up to `end`. Return false if a visit does, or if a box is malformed.
     template <typename Visit>
     bool each_box(std::int64_t position, std::int64_t end, Visit visit) {
         while (position < end) {
@@ -107,7 +108,8 @@ private:
         return true;
     }
 
-    /// Whether a box holds only what is in the header of a file that grows, and no index. Notes what is needed later.
+    /// Return whether a box holds only what the header of a growing file holds, which has no index. Keeps the values that
+    /// are needed later.
     bool is_sound_header(const Box& box, std::uint32_t parent, int depth) {
         if (depth > deepest) return false;
         const auto has_only = [&](std::int64_t content, std::initializer_list<std::string_view> types) {
@@ -138,14 +140,14 @@ private:
                 return parent != tag("mdia") || number(box.content + 8) == tag("vide");
             }
             case tag("stsd"): return is_sound_description(box);
-            default: return true;  // Of a fixed size, and of no interest.
+            default: return true;  // Its content is not needed.
         }
     }
 
-    /// Metadata: a list of keys, a list of values.
+    /// Return whether a box holds only metadata: text entries, or lists of keys and values.
     bool is_sound_metadata(const Box& box) {
         std::int64_t content = box.content;
-        // In mp4 it begins with a version, in mov it does not.
+        // In mp4 this box begins with a version, in mov it does not.
         if (box.type == tag("meta") && box.size() >= 12 && number(content + 4) != tag("hdlr")) content += 4;
         return each_box(content, box.end, [&](const Box& child) {
             if (child.type == tag("meta") && box.type == tag("udta")) return is_sound_metadata(child);
@@ -178,7 +180,8 @@ private:
         return timescale_ > 0 && timescale_ <= INT32_MAX;
     }
 
-    /// One kind of samples. Within it only the box that tells how long lengths of NAL units are, or the pixel format.
+    /// Return whether there is one sample description that FFmpeg can read. Keeps the size of NAL unit lengths and the
+    /// pixel format.
     bool is_sound_description(const Box& box) {
         constexpr std::int64_t fields_size = 78;  // Of a VisualSampleEntry.
         Box entry;
@@ -220,7 +223,7 @@ private:
         return {Step::Kind::packets, data.end, ""};
     }
 
-    /// Null, or what is wrong.
+    /// Read a fragment. Return null, or what is wrong.
     const char* read_fragment(std::int64_t begin, const Box& moof, const Box& data, bool is_cut) {
         Box number_box, track, run, time, samples;
         const bool has_both = read_box(moof.content, moof.end, number_box) == Step::Kind::header &&
@@ -228,7 +231,7 @@ private:
         if (!has_both || number_box.type != tag("mfhd") || number_box.size() != 8 || track.type != tag("traf")) {
             return "a fragment that gymreel does not write";
         }
-        if (number(number_box.content + 4) != ++num_fragments_) return "a fragment out of its order";
+        if (number(number_box.content + 4) != ++num_fragments_) return "a fragment out of order";
         const bool is_known = each_box(track.content, track.end, [&](const Box& child) {
             Box* const kept = child.type == tag("tfhd")   ? &run
                               : child.type == tag("tfdt") ? &time
@@ -241,7 +244,7 @@ private:
         if (!is_known || samples.end == 0 || time.end == 0 || run.end == 0) {
             return "a fragment that gymreel does not write";
         }
-        // Where the header of the data is cut off nothing is known about it.
+        // If the header of the data is cut off, nothing is known about the data.
         if (data.end != 0 && data.type != tag("mdat")) return "a fragment without its data";
         return read_samples(begin, moof, run, time, samples, is_cut, data);
     }
@@ -268,7 +271,7 @@ private:
         std::uint64_t decoding_time = reader_.number(time.content + 4, is_long ? 8 : 4);
         constexpr std::uint64_t latest = std::uint64_t{1} << 60;
         if (decoding_time > latest || static_cast<std::int64_t>(decoding_time) <= last_decoding_time_) {
-            return "a fragment out of its time";
+            return "a fragment at a wrong time";
         }
 
         const bool is_signed = number(samples.content, 1) == 1;
@@ -276,10 +279,11 @@ private:
         const std::int64_t count = number(samples.content + 4);
         const int stride = 4 * (((flags >> 8) & 1) + ((flags >> 9) & 1) + ((flags >> 10) & 1) + ((flags >> 11) & 1));
         const std::int64_t table = samples.content + 12 + ((flags & 0x4) != 0 ? 4 : 0);
-        constexpr std::int64_t most_in_fragment = 1 << 16;  // A quarter of a second holds far fewer.
+        constexpr std::int64_t most_in_fragment = 1 << 16;  // Far more than a quarter of a second holds.
         if ((flags & 0x1) == 0 || count == 0 || count > most_in_fragment || samples.end - table != count * stride)
             return unknown;
-        if (number(samples.content + 8) != moof.end - begin + box_header_size) return "a fragment with others' data";
+        if (number(samples.content + 8) != moof.end - begin + box_header_size)
+            return "a fragment that points to other data";
         std::int64_t position = moof.end + box_header_size;
         for (std::int64_t i = 0; i < count; ++i) {
             std::int64_t field = table + i * stride;
@@ -299,10 +303,10 @@ private:
             if (data.end != 0 && sample.end > data.end) return "a fragment that is longer than its data";
             if (!is_cut) {
                 if (nal_length_size_ > 0 && !has_sound_nal_units(reader_, sample, static_cast<int>(nal_length_size_))) {
-                    return "a frame whose parts are not of its length";
+                    return "a frame whose NAL units do not fill it";
                 }
                 const std::int64_t shift = is_signed ? static_cast<std::int32_t>(offset) : std::int64_t{offset};
-                if (!add(static_cast<std::int64_t>(decoding_time) + shift)) return "more frames than fit";
+                if (!add(static_cast<std::int64_t>(decoding_time) + shift)) return "more frames than the file can hold";
             }
             last_decoding_time_ = static_cast<std::int64_t>(decoding_time);
             decoding_time += static_cast<std::uint64_t>(duration);
