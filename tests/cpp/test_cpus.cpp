@@ -1,3 +1,4 @@
+#include "core/encoding/encoder_threads.hpp"
 #include "core/engine/memory_budget.hpp"
 #include "core/system/control_group.hpp"
 #include "core/system/cpus.hpp"

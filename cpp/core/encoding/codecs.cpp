@@ -57,7 +57,9 @@ const AVCodec* find_encoder(const std::string& name) {
 
 namespace {
 
-/// A context of the encoder with these options, not opened. Errors: as check_encoder_options().
+/// Return a context with these options that is not open.
+///
+/// Errors: those of check_encoder_options().
 CodecContextPtr with_options(const std::string& encoder, const Options& options) {
     const LogCapture capture;
     const AVCodec* const codec = find_encoder(encoder);

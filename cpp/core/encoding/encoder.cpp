@@ -1,5 +1,6 @@
 #include "core/encoding/encoder.hpp"
 
+#include "core/encoding/encoder_threads.hpp"
 #include "core/encoding/encoder_traits.hpp"
 #include "core/ffmpeg/av_error.hpp"
 #include "core/ffmpeg/codec_opening.hpp"
@@ -9,13 +10,12 @@ extern "C" {
 }
 
 #include <algorithm>
-#include <cerrno>
-#include <condition_variable>
 #include <exception>
+#include <mutex>
 #include <new>
+#include <string>
 #include <string_view>
-#include <thread>
-#include <vector>
+#include <utility>
 
 namespace gymreel {
 namespace {
@@ -33,69 +33,14 @@ T* or_bad_alloc(T* object) {
 }
 
 void tag_colors(AVCodecContext& context, const AVPixFmtDescriptor& format) {
-    if (is_rgb(format)) return;  // No conversion took place that a tag could describe.
+    if (is_rgb(format)) return;  // Nothing was converted to YUV that a tag could describe.
     context.colorspace = AVCOL_SPC_BT709;
     context.color_primaries = AVCOL_PRI_BT709;
     context.color_trc = AVCOL_TRC_BT709;
     context.color_range = AVCOL_RANGE_MPEG;
     if (format.log2_chroma_w == 1 && format.log2_chroma_h == 1) {
-        context.chroma_sample_location = AVCHROMA_LOC_CENTER;  // Converter takes the mean of 2 x 2 pixels.
+        context.chroma_sample_location = AVCHROMA_LOC_CENTER;  // Converter averages 2x2 pixels.
     }
-}
-
-/// Starts that many threads at once and ends them again.
-///
-/// Errors: Error (encode): the system refuses.
-void check_threads(int num_threads) {
-    std::mutex mutex;
-    std::condition_variable changed;
-    bool is_over = false;
-    std::vector<std::thread> threads;
-    threads.reserve(static_cast<std::size_t>(num_threads));
-    bool can_start = true;
-    try {
-        while (static_cast<int>(threads.size()) < num_threads) {
-            threads.emplace_back([&] {
-                std::unique_lock lock(mutex);
-                changed.wait(lock, [&] { return is_over; });
-            });
-        }
-    } catch (const std::exception&) {
-        can_start = false;
-    }
-    {
-        const std::lock_guard lock(mutex);
-        is_over = true;
-    }
-    changed.notify_all();
-    for (std::thread& thread : threads) thread.join();
-    if (can_start) return;
-    throw Error({ErrorKind::encode,
-                 EAGAIN,
-                 "open the encoder",
-                 "it needs " + std::to_string(num_threads) + " more threads, and the system starts only " +
-                     std::to_string(threads.size()) + ": raise the limit of processes, or use another codec",
-                 {},
-                 {}});
-}
-
-/// Takes the text with the encoder's settings off the beginning of an H.264 packet. libx264 puts it into the first one
-/// that it makes; once in a file is enough.
-void skip_encoder_settings(AVPacket& packet) noexcept {
-    constexpr std::uint8_t sei = 6;
-    constexpr std::uint8_t unregistered_user_data = 5;
-    const auto begins_at = [&](int at) {  // A start code of three bytes.
-        return at + 3 < packet.size && packet.data[at] == 0 && packet.data[at + 1] == 0 && packet.data[at + 2] == 1;
-    };
-    const int first = begins_at(0) ? 0 : 1;
-    if (!begins_at(first) || first + 4 >= packet.size) return;
-    if ((packet.data[first + 3] & 0x1F) != sei || packet.data[first + 4] != unregistered_user_data) return;
-    int next = first + 4;
-    while (next + 3 < packet.size && !begins_at(next)) ++next;
-    if (!begins_at(next)) return;
-    if (packet.data[next - 1] == 0) --next;
-    packet.data += next;
-    packet.size -= next;
 }
 
 }  // namespace
@@ -107,14 +52,14 @@ Encoder::Encoder(const EncoderConfig& config, int width, int height, int num_thr
       can_be_brief_(has_brief_lookahead(config.encoder)),
       frame_(or_bad_alloc(av_frame_alloc())),
       packet_(or_bad_alloc(av_packet_alloc())) {
-    check_encoder_options(config.encoder, config.options);  // Here, because opening passes over unknown ones.
+    check_encoder_options(config.encoder, config.options);  // Opening would ignore unknown options.
     context_ = make_context();
     converter_ = make_frame_converter(context_->pix_fmt);
     context_ = open(Lookahead::usual);
     extradata_.assign(context_->extradata, context_->extradata + context_->extradata_size);
 }
 
-/// What is set before opening, which is all that describes the stream but for the extradata.
+/// Return a context that is not open. It has everything that describes the stream, except extradata.
 CodecContextPtr Encoder::make_context() const {
     CodecContextPtr context(or_bad_alloc(avcodec_alloc_context3(find_encoder(config_.encoder))));
     const AVPixelFormat pixel_format = av_get_pix_fmt(config_.pixel_format.c_str());
@@ -145,7 +90,7 @@ CodecContextPtr Encoder::open(Lookahead lookahead) const {
     Dictionary options;
     for (const auto& [key, value] : chosen) options.set(key.c_str(), value.c_str());
     try {
-        check_threads(num_blindly_started_threads(name, context->thread_count));
+        check_threads_can_start(num_blindly_started_threads(name, context->thread_count));
         const int result = options.pass_to([&](AVDictionary** dictionary) {
             std::unique_lock lock(codec_opening(), std::defer_lock);
             if (opens_under_lock(name)) lock.lock();
@@ -161,8 +106,8 @@ CodecContextPtr Encoder::open(Lookahead lookahead) const {
     return context;
 }
 
-/// An encoder whose packets go on where those before end. Null where this one describes its stream differently each time
-/// that it is opened.
+/// Open an encoder whose packets can continue those of the previous run. Return null if it describes its stream
+/// differently each time that it is opened.
 CodecContextPtr Encoder::open_successor() {
     const auto goes_on = [&](const AVCodecContext& context) {
         return std::equal(extradata_.begin(), extradata_.end(), context.extradata,
@@ -173,7 +118,7 @@ CodecContextPtr Encoder::open_successor() {
             CodecContextPtr brief = open(Lookahead::brief);
             if (goes_on(*brief)) return brief;
             end(*brief, false);
-        } catch (const Error&) {  // The user's options do not go with it.
+        } catch (const Error&) {  // The user's options exclude a brief look-ahead.
         }
         can_be_brief_ = false;
         lookahead_ = Lookahead::usual;
@@ -188,8 +133,8 @@ Encoder::~Encoder() {
     if (is_open() && !is_flushed_) end(*context_, !has_seen_nothing());
 }
 
-/// Before an encoder is freed that was not flushed. SVT-AV1 never comes back from being freed before it was told that it
-/// is over, nor from being told so before it has seen a frame. The others need not finish what nobody wants any more.
+/// Prepare an encoder that was not flushed for being freed. SVT-AV1 hangs when it is freed before it was flushed, and when
+/// it is flushed before it has seen a frame. Other encoders can be freed at any time.
 void Encoder::end(AVCodecContext& context, bool has_seen_frame) noexcept {
     if (context.codec->name != std::string_view("libsvtav1")) return;
     if (!has_seen_frame) send_filler(context);
@@ -197,12 +142,12 @@ void Encoder::end(AVCodecContext& context, bool has_seen_frame) noexcept {
     while (avcodec_receive_packet(&context, packet_.get()) >= 0) av_packet_unref(packet_.get());
 }
 
-/// Sends any picture: the loaded one, where there is one.
+/// Send the loaded picture, or any picture if none is loaded.
 void Encoder::send_filler(AVCodecContext& context) noexcept {
     try {
         constexpr std::uint8_t grey = 128;
         if (frame_->buf[0] == nullptr) load(FrameView{&grey, 1, 1, 1, 1, 1, 1});
-    } catch (const std::exception&) {  // Without memory there is nothing that could be sent.
+    } catch (const std::exception&) {  // Without memory there is nothing to send.
         return;
     }
     frame_->pts = 0;
@@ -210,7 +155,7 @@ void Encoder::send_filler(AVCodecContext& context) noexcept {
 }
 
 AVFrame& Encoder::writable_frame() {
-    // Encoders that copy what they are sent (x264, libvpx) let the same, cache-warm buffer be filled again.
+    // Encoders that copy their input (x264, libvpx) allow the same buffer, still in the cache, to be filled again.
     if (frame_->buf[0] == nullptr || av_frame_is_writable(frame_.get()) == 0) {
         av_frame_unref(frame_.get());
         frame_->format = context_->pix_fmt;
@@ -244,7 +189,7 @@ void Encoder::encode(const PacketSink& sink) {
 
 void Encoder::send() {
     frame_->pts = next_pts_++ - pts_offset_;
-    frame_->quality = context_->global_quality;  // Where encoders with a fixed quantiser look for it.
+    frame_->quality = context_->global_quality;  // Encoders with a fixed quantiser read it here.
     check(avcodec_send_frame(context_.get(), frame_.get()), "encode a frame", ErrorKind::encode);
     frame_->pict_type = AV_PICTURE_TYPE_NONE;
 }
@@ -252,20 +197,20 @@ void Encoder::send() {
 void Encoder::reopen() {
     CodecContextPtr successor = open_successor();
     if (!successor) {
-        throw Error(ErrorKind::encode, "open the encoder once more",
+        throw Error(ErrorKind::encode, "open the encoder again",
                     "'" + config_.encoder + "' describes its stream differently each time");
     }
     context_ = std::move(successor);
 }
 
-/// Before the first frame of an encoder that goes on where another has ended.
+/// Prepare the first frame of a run that is not the first one.
 void Encoder::begin_run(const PacketSink& sink) {
     const bool last_has_number_0 = num_keys_ % 2 == 1;
     const bool is_ambiguous = numbers_key_frames(config_.encoder) && is_last_key_ && last_has_number_0;
     num_keys_ = 0;
     if (!is_ambiguous) return;
-    // Two successive key frames of the same number are one picture to some decoders. So this encoder's first one, with
-    // the number 0, is thrown away, and the frame comes once more as a key frame.
+    // Some decoders take two successive key frames of the same number for one picture. So the first packet of this run,
+    // which has the number 0, is thrown away, and the same frame is encoded again as a key frame.
     pts_offset_ = --next_pts_;
     frame_->pict_type = AV_PICTURE_TYPE_I;
     send();
@@ -279,11 +224,11 @@ void Encoder::flush(const PacketSink& sink) {
         check(avcodec_send_frame(context_.get(), nullptr), "flush the encoder", ErrorKind::encode);
         receive(sink);
     }
-    // Out of memory, libvpx gives nothing more and says that all is well.
+    // When memory runs out, libvpx stops making packets and reports success.
     if (num_packets_ != next_pts_) {
         throw Error(
             ErrorKind::encode, "flush the encoder",
-            "it gave " + std::to_string(num_packets_) + " pictures for " + std::to_string(next_pts_) + " frames");
+            "it made " + std::to_string(num_packets_) + " packets for " + std::to_string(next_pts_) + " frames");
     }
 }
 
@@ -293,7 +238,7 @@ bool Encoder::drain(const PacketSink& sink) {
     if (!can_drain_) return false;
     CodecContextPtr next;
     if (!is_proven_) {
-        // Now, while there is still a way back.
+        // Now, because after flushing there would be no way back.
         next = open_successor();
         can_drain_ = next != nullptr;
         if (!can_drain_) return false;
@@ -334,10 +279,10 @@ void Encoder::hand_on(const PacketSink& sink) {
     if (num_packets_ == run_start_ && run_start_ > 0 && context_->codec_id == AV_CODEC_ID_H264)
         skip_encoder_settings(*packet_);
     packet_->duration = 1;
-    // Later than that, and there would be no time left for a picture that is shown before those coded before it.
+    // A later decoding time would leave no time for a picture that is coded later and shown earlier.
     const std::int64_t latest_dts = num_packets_ - reordering_depth(config_.encoder, context_->has_b_frames);
-    // In a run that is shorter than the delay of reordering x265 leaves decoding times unset, whatever they were, and
-    // x264 gives times that leave no room for the reordered pictures of the next run.
+    // In a run that is shorter than the reordering delay, x265 leaves decoding times unset, and x264 sets times that leave
+    // no room for the reordered pictures of the next run.
     constexpr std::int64_t longest_delay = 16;  // As H.264 and HEVC limit it.
     const bool has_sound_dts = packet_->dts >= num_packets_ - longest_delay && packet_->dts > last_dts_ &&
                                packet_->dts <= std::min(latest_dts, packet_->pts);

@@ -15,58 +15,67 @@
 namespace gymreel {
 
 struct EncoderConfig {
-    std::string encoder;       ///< FFmpeg's name of it.
-    std::string pixel_format;  ///< FFmpeg's name of it.
+    std::string encoder;       ///< FFmpeg's name of the encoder.
+    std::string pixel_format;  ///< FFmpeg's name of the format.
     int fps_numerator = 30;
     int fps_denominator = 1;
     Options options;
-    bool global_header = false;  ///< Codec parameters go to the container's header.
+    bool global_header = false;  ///< Whether codec parameters belong in the header of the container.
 };
 
-/// Frames in, packets out, at a constant frame rate: the n-th frame is shown from n/fps on for 1/fps.
+/// Conversion and encoding of frames at a constant frame rate: frame n is shown from time n/fps to time (n + 1)/fps.
 ///
-/// An encoder looks ahead: it holds frames back to compare them with later ones. drain() gets them out at any time; the
-/// next frame then opens FFmpeg's encoder anew, and its packets go on in the same file. Each such restart costs a key
-/// frame.
+/// An encoder looks ahead: it holds frames back to compare them with later ones. drain() gets them out at any time. The
+/// next frame then opens FFmpeg's encoder anew, and its packets continue the same file. We call what one opened encoder
+/// makes a run. Each new run costs a key frame.
 ///
-/// Thread: one at a time; the encoder may run `num_threads` of its own.
-/// Errors: Error (encode), with what the encoder logged; std::bad_alloc.
+///     load() ─▶ encode() ─▶ packets          one frame
+///                  │
+///     drain() ─────┤ end of a run            frames may follow
+///     flush() ─────┘ end of the last run
+///
+/// Ownership: owns FFmpeg's encoder. Borrows a frame only during load().
+/// Thread: one at a time. FFmpeg's encoder may run `num_threads` threads of its own.
+/// Errors: Error (encode) with what the encoder logged; std::bad_alloc.
 class Encoder {
 public:
     using PacketSink = std::function<void(AVPacket&)>;
 
-    /// Opens the encoder for frames of `width` x `height`; odd sizes are padded where the pixel format shares chroma.
+    /// Opens the encoder for frames of `width` x `height`. Odd sizes are padded if the pixel format subsamples chroma.
     Encoder(const EncoderConfig& config, int width, int height, int num_threads);
     ~Encoder();
     Encoder(const Encoder&) = delete;
     Encoder& operator=(const Encoder&) = delete;
 
-    /// Converts one frame into the encoder's memory; `source` is not needed afterwards. encode() must follow.
+    /// Convert a frame into the memory of the encoder. `source` is not used afterwards. encode() must follow.
     void load(const FramePixels& source);
 
-    /// Encodes the loaded frame and hands on the packets that are ready.
+    /// Encode the loaded frame and pass the packets that are ready to `sink`. Their times are in units of frames.
     void encode(const PacketSink& sink);
 
-    /// Hands on every packet that the encoder still holds. Called at most once, after the last frame. It is an error too
-    /// when there was not one for each frame.
+    /// Pass every packet that the encoder still holds to `sink`. Called at most once, after the last frame.
+    ///
+    /// Errors: also Error (encode) if the encoder has not made one packet per frame.
     void flush(const PacketSink& sink);
 
-    /// As flush(), but frames may follow. What the encoder occupies is freed until then.
+    /// Pass every packet that the encoder still holds to `sink`, and free FFmpeg's encoder until the next frame.
     ///
-    /// False where nothing was done: an encoder that keeps the statistics of a whole pass cannot be opened once more,
-    /// and neither can one that describes its stream differently each time.
+    /// Return false, having done nothing, if the encoder cannot be opened a second time: it keeps the statistics of a
+    /// whole pass, or it describes its stream differently each time.
     bool drain(const PacketSink& sink);
 
-    /// Frames whose packets have not come out yet.
+    /// Return the number of frames whose packets have not come out yet.
     std::int64_t num_held() const noexcept { return next_pts_ - num_packets_; }
 
-    /// How far the encoder looks ahead from the next drain() on. `brief` holds back as few frames as can be without
-    /// another description of the stream, at the cost of some compression; encoders without such a setting ignore it.
+    /// How far the encoder looks ahead. `brief` holds back as few frames as possible without another description of the
+    /// stream, at the cost of some compression. Encoders without such a setting ignore it.
     enum class Lookahead { usual, brief };
+
+    /// Set how far the encoder looks ahead from the next drain() on.
     void set_lookahead(Lookahead lookahead) noexcept;
     Lookahead lookahead() const noexcept { return lookahead_; }
 
-    /// Describes the stream, also while nothing is open.
+    /// Return a context that describes the stream, whether or not FFmpeg's encoder is open.
     const AVCodecContext& context() const noexcept { return *context_; }
 
 private:
@@ -90,17 +99,17 @@ private:
     bool can_be_brief_;
     Lookahead lookahead_ = Lookahead::usual;
     CodecContextPtr context_;              // Not open between drain() and the next frame.
-    std::vector<std::uint8_t> extradata_;  // Of the first one that was opened: it is in the file's header.
+    std::vector<std::uint8_t> extradata_;  // Of the first run, as it stands in the header of the file.
     bool can_drain_ = true;
-    bool is_proven_ = false;  // Opening once more gave the same extradata.
+    bool is_proven_ = false;  // A second run had the same extradata.
     FramePtr frame_;
     PacketPtr packet_;
     std::unique_ptr<FrameConverter> converter_;
     std::int64_t next_pts_ = 0;
-    std::int64_t run_start_ = 0;   // The first frame of the encoder that is open,
-    std::int64_t pts_offset_ = 0;  // which counts from 0.
-    std::int64_t num_keys_ = 0;    // Of its packets, those with key frames,
-    bool is_last_key_ = false;     // and whether the last one is among them.
+    std::int64_t run_start_ = 0;   // The first frame of the current run.
+    std::int64_t pts_offset_ = 0;  // Added to the times of the current run, which start at 0.
+    std::int64_t num_keys_ = 0;    // Key frames among the packets of the current run.
+    bool is_last_key_ = false;     // Whether the last packet has a key frame.
     std::int64_t num_packets_ = 0;
     std::int64_t last_dts_ = std::numeric_limits<std::int64_t>::min();
     bool is_flushed_ = false;

@@ -1,39 +1,46 @@
 #pragma once
 
-#include "core/encoding/codecs.hpp"
+#include "core/ffmpeg/ffmpeg_ptr.hpp"
+#include "core/ffmpeg/options.hpp"
 
 #include <string>
 
 namespace gymreel {
 
-/// What has to be known of single encoders, because FFmpeg does not tell. Of encoders that are not named here the
-/// cautious answer is given.
-///
-/// Thread: any. Errors: std::bad_alloc.
+// Facts about single encoders that FFmpeg does not report. For an encoder that is not listed, each function returns the
+// cautious answer.
+//
+// Thread: any. Errors: std::bad_alloc.
 
-/// The options to open `encoder` with: those of the user, and what keeps its threads to `num_threads`.
+/// Return the options to open `encoder` with: those of the user, and what limits its threads to `num_threads`.
 Options options_for(const std::string& encoder, const Options& options, int num_threads);
 
-/// The same for an encoder that holds back as few frames as it can while its description of the stream stays as it is.
+/// Return `options` changed such that the encoder holds back as few frames as it can without describing its stream
+/// differently.
 Options with_brief_lookahead(const std::string& encoder, Options options);
 
-/// True where that makes a difference.
+/// Return whether with_brief_lookahead() changes anything for `encoder`.
 bool has_brief_lookahead(const std::string& encoder);
 
-/// The threads of a brief look-ahead: each thread of libx264 that works on a frame of its own holds one more back.
+/// Return the number of threads for a brief look-ahead. Each thread of libx264 works on a frame of its own and so holds
+/// one more frame back.
 int threads_for_brief_lookahead(const std::string& encoder, int num_threads) noexcept;
 
-/// True where avcodec_open2 takes FFmpeg's lock of all codecs.
+/// Return whether avcodec_open2() holds FFmpeg's lock of all codecs while it opens `encoder`.
 bool opens_under_lock(const std::string& encoder) noexcept;
 
-/// How many threads the encoder starts while it is opened, and then waits for without looking whether they could be
-/// started: 0 where it looks.
+/// Return how many threads the encoder starts while it is opened without checking that they have started. It would wait
+/// for them for ever. 0 if it does check.
 int num_blindly_started_threads(const std::string& encoder, int num_threads) noexcept;
 
-/// How many pictures may be coded before one that is shown before them; `told` is what FFmpeg says.
+/// Return how many pictures may be coded before a picture that is shown earlier. `told` is what FFmpeg says.
 int reordering_depth(const std::string& encoder, int told) noexcept;
 
-/// True where successive key frames are told apart by a number that each newly opened encoder begins with 0.
+/// Return whether successive key frames are told apart by a number that starts at 0 each time the encoder is opened.
 bool numbers_key_frames(const std::string& encoder) noexcept;
+
+/// Remove the text with the encoder's settings from the beginning of an H.264 packet, if it has one. libx264 puts it into
+/// its first packet each time that it is opened, and a file needs it only once.
+void skip_encoder_settings(AVPacket& packet) noexcept;
 
 }  // namespace gymreel

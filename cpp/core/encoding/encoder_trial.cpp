@@ -5,7 +5,7 @@
 namespace gymreel {
 namespace {
 
-// CIF: large enough for hardware, and the one size that H.263 shares with everything newer.
+// CIF is large enough for hardware encoders, and a size that H.263 supports too.
 constexpr int trial_width = 352;
 constexpr int trial_height = 288;
 

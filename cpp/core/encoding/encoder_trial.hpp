@@ -6,13 +6,11 @@
 
 namespace gymreel {
 
-/// Opens an encoder as a recording would, for frames of a usual small size, and closes it again.
+/// Open an encoder as a recording would, for small frames, and close it again. Return the warnings of its library, which
+/// are the only sign that it ignores a parameter it does not know.
 ///
-/// Returns what the encoder's library warned of: those that pass over a parameter which they do not know tell it only
-/// there.
-///
-/// Thread: any; waits for other encoders that are being opened.
-/// Errors: Error (encode, config): it does not open with these settings, with what was logged; std::bad_alloc.
+/// Thread: any. Waits while other encoders are being opened.
+/// Errors: Error (encode or config) with what was logged, if the encoder does not open; std::bad_alloc.
 std::string try_encoder(const EncoderConfig& config);
 
 }  // namespace gymreel

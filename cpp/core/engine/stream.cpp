@@ -1,5 +1,6 @@
 #include "core/engine/stream.hpp"
 
+#include "core/encoding/encoder_threads.hpp"
 #include "core/ffmpeg/log_capture.hpp"
 #include "core/file/muxer.hpp"
 #include "core/pixels/frame_pixels.hpp"

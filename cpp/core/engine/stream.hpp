@@ -1,6 +1,7 @@
 #pragma once
 
 #include "core/encoding/encoder.hpp"
+#include "core/encoding/encoder_threads.hpp"
 #include "core/engine/held_frames.hpp"
 #include "core/engine/memory_budget.hpp"
 #include "core/engine/pace.hpp"
@@ -49,18 +50,6 @@ struct StreamResult {
     int width = 0;
     int height = 0;
     bool is_superseded = false;  ///< The file at `path` is, by now, that of a recording which began later.
-};
-
-/// Counts itself among the open encoders for as long as it lives.
-class EncoderCount {
-public:
-    explicit EncoderCount(std::atomic<int>& count) noexcept : count_(count) { ++count_; }
-    ~EncoderCount() { --count_; }
-    EncoderCount(const EncoderCount&) = delete;
-    EncoderCount& operator=(const EncoderCount&) = delete;
-
-private:
-    std::atomic<int>& count_;
 };
 
 /// What a worker brings along.

@@ -18,7 +18,7 @@ std::string describe_av_error(int code) {
 
 int check(int result, const char* operation, ErrorKind kind) {
     if (result >= 0) return result;
-    // FFmpeg's own codes are four-character tags, far outside the range of errno.
+    // FFmpeg's own codes are four-character tags, far above any errno.
     constexpr int largest_errno = 4096;
     const int code = AVUNERROR(result) < largest_errno ? AVUNERROR(result) : result;
     throw Error(ErrorInfo{kind, code, operation, describe_av_error(result), {}, LogCapture::text()});

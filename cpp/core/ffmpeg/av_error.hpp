@@ -4,13 +4,14 @@
 
 namespace gymreel {
 
-/// Every libav call that can fail goes through here.
+/// Check the result of an FFmpeg call, and return it if it is not negative. `operation` completes "could not …".
 ///
-/// Returns `result` where it is not negative.
-/// Errors: Error of `kind` with FFmpeg's text, and what it logged on this thread since the innermost LogCapture began.
+/// Thread: any.
+/// Errors: Error of `kind` with FFmpeg's text for the code, and what FFmpeg logged on this thread since the innermost
+/// LogCapture began.
 int check(int result, const char* operation, ErrorKind kind);
 
-/// The text of a negative FFmpeg code.
+/// Return FFmpeg's text for a negative code.
 std::string describe_av_error(int code);
 
 }  // namespace gymreel

@@ -4,8 +4,9 @@
 
 namespace gymreel {
 
-/// Held while FFmpeg opens a codec under a lock of its own that nobody can reach: a process that is forked meanwhile
-/// would have a child in which no codec can ever be opened. Whoever forks takes this first, see Engine::instance().
+/// Return the mutex to hold while FFmpeg opens a codec. FFmpeg then holds a lock of its own that nothing outside can
+/// reach; if the process forked meanwhile, the child could never open a codec. So fork handlers take this mutex first; see
+/// Engine::instance().
 ///
 /// Thread: any.
 inline std::mutex& codec_opening() {

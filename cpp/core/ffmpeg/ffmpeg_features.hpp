@@ -7,7 +7,7 @@ extern "C" {
 #include <libavformat/version.h>
 }
 
-// What differs between FFmpeg 5.1 and 9, by name, so that no call site does arithmetic on versions.
+// Differences between FFmpeg 5.1 and 9, each with a name, so that other code does not compare version numbers.
 
 /// avcodec_get_supported_config() replaces AVCodec::pix_fmts (FFmpeg 7.1).
 #define GYMREEL_FFMPEG_HAS_SUPPORTED_CONFIG (LIBAVCODEC_VERSION_INT >= AV_VERSION_INT(61, 13, 100))

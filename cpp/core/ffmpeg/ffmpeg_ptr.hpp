@@ -15,7 +15,7 @@ extern "C" {
 
 namespace gymreel {
 
-/// The only home of FFmpeg's deleters: each owning pointer to an FFmpeg object is one of these aliases.
+/// The deleter of all owning pointers to FFmpeg objects, which are the aliases below and no others.
 template <auto Release>
 struct FFmpegDeleter {
     template <typename T>
@@ -50,11 +50,13 @@ using PacketFilterPtr = std::unique_ptr<AVBSFContext, FFmpegDeleter<detail::free
 using IoContextPtr = std::unique_ptr<AVIOContext, FFmpegDeleter<detail::free_io>>;
 using ScalerPtr = std::unique_ptr<SwsContext, FFmpegDeleter<sws_freeContext>>;
 
-/// An AVDictionary that FFmpeg may replace behind its back while it takes entries out.
+/// An owned AVDictionary. FFmpeg replaces the dictionary when entries are set or consumed.
 class Dictionary {
 public:
     Dictionary() = default;
 
+    /// Set an entry.
+    ///
     /// Errors: std::bad_alloc.
     void set(const char* key, const char* value, int flags = 0) {
         AVDictionary* dictionary = dictionary_.release();
@@ -63,7 +65,8 @@ public:
         if (result < 0) throw std::bad_alloc();
     }
 
-    /// Calls `consume(AVDictionary**)`, the shape of every libav call that takes options out of a dictionary.
+    /// Call `consume(AVDictionary**)` and return its result. FFmpeg functions that consume options have this form; what
+    /// they do not recognise stays in the dictionary.
     template <typename Consume>
     auto pass_to(Consume consume) {
         AVDictionary* dictionary = dictionary_.release();
@@ -72,7 +75,7 @@ public:
         return result;
     }
 
-    /// Gives the entries to an FFmpeg structure that will free them.
+    /// Release the entries to an FFmpeg structure that will free them.
     AVDictionary* release() noexcept { return dictionary_.release(); }
 
 private:

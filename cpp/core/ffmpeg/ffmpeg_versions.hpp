@@ -5,25 +5,26 @@
 
 namespace gymreel {
 
-/// One of FFmpeg's libraries: the version that this code was compiled with and the one that is loaded, as FFmpeg's
-/// version integers.
+/// The versions of one FFmpeg library that this code was compiled with and that is loaded, as FFmpeg's version integers.
 struct LibraryVersion {
     const char* name;
     unsigned compiled;
     unsigned loaded;
 
-    /// Whether structs and constants still mean the same.
+    /// Return whether the layouts of structs and the values of constants agree.
     bool compatible() const { return compiled >> 16 == loaded >> 16; }
 };
 
-/// The libraries that gymreel calls. Any thread.
+/// Return the libraries that gymreel calls.
+///
+/// Thread: any. Errors: none.
 std::array<LibraryVersion, 4> ffmpeg_libraries();
 
-/// "61.19.101".
+/// Return a version integer as text, such as "61.19.101".
 std::string version_text(unsigned version);
 
-/// What is wrong and what to do, where a library that is loaded has another major version than the one that this was
-/// compiled with; else empty.
+/// Return a message if a loaded library has another major version than the one this code was compiled with; else return an
+/// empty string.
 std::string ffmpeg_version_problem();
 
 }  // namespace gymreel

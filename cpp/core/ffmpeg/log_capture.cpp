@@ -17,7 +17,7 @@ thread_local LogCapture* innermost = nullptr;
 }  // namespace
 
 LogCapture::LogCapture() noexcept : outer_(innermost) {
-    // The callback is one for the process. It stays C-only: a Python callback here deadlocks on the GIL.
+    // The process has one callback. It never calls Python, which would deadlock on the GIL.
     static std::once_flag installed;
     std::call_once(installed, [] { av_log_set_callback(&LogCapture::listen); });
     innermost = this;
@@ -39,7 +39,7 @@ void LogCapture::listen(void* context, int level, const char* format, va_list ar
     av_log_format_line2(context, level, format, arguments, line.data(), static_cast<int>(line.size()), &print_prefix);
     try {
         capture->text_ += line.data();
-    } catch (const std::bad_alloc&) {  // The message is lost, the program is not.
+    } catch (const std::bad_alloc&) {  // The message is lost.
     }
 }
 

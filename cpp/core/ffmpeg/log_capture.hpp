@@ -5,12 +5,12 @@
 
 namespace gymreel {
 
-/// Keeps what FFmpeg logs on this thread, at level warning or worse, for as long as it lives: the reason why an encoder
-/// refuses a size or an option stands nowhere else. Everything else that is logged goes to FFmpeg's default callback:
-/// FFmpeg does not tell which callback was set before.
+/// A scope in which warnings and errors that FFmpeg logs on this thread are kept. Why an encoder refuses a size or an
+/// option is only found in the log. Messages outside of any capture go to FFmpeg's default callback, because FFmpeg offers
+/// no way to find the callback that was set before.
 ///
-/// Thread: belongs to the thread that made it; captures nest, and the innermost one listens.
-/// Errors: none; when memory runs out a message is lost.
+/// Thread: the one that made it. Captures nest, and the innermost one receives the messages.
+/// Errors: none. If memory runs out, messages are lost.
 class LogCapture {
 public:
     LogCapture() noexcept;
@@ -18,7 +18,7 @@ public:
     LogCapture(const LogCapture&) = delete;
     LogCapture& operator=(const LogCapture&) = delete;
 
-    /// What the innermost capture of this thread has heard, at most a few kilobytes; empty without one.
+    /// Return the messages of the innermost capture of this thread, at most a few kilobytes. Empty without a capture.
     static std::string text();
 
 private:

@@ -11,7 +11,7 @@
 namespace gymreel {
 namespace {
 
-/// The positive number in front of a text; nothing where there is none ("max", "-1", "").
+/// Return the positive number at the beginning of a text. Nothing for other texts, such as "max", "-1" or "".
 template <typename Number>
 std::optional<Number> positive_number(const std::string& text) {
     std::istringstream stream(text);
@@ -27,12 +27,12 @@ std::string first_line(const std::filesystem::path& path) {
     return line;
 }
 
-/// Whether one of the names in a list with commas is that one.
+/// Return whether a comma-separated list contains a name.
 bool has_name(const std::string& list, const std::string& name) {
     return ("," + list + ",").find("," + name + ",") != std::string::npos;
 }
 
-/// The quota in CPUs that a version 2 group sets in "cpu.max" ("max 100000" or "150000 100000").
+/// Return the quota in CPUs that a version 2 group sets in "cpu.max" ("max 100000" or "150000 100000").
 std::optional<double> quota_version_2(const std::filesystem::path& group) {
     const std::string line = first_line(group / "cpu.max");
     const auto quota = positive_number<double>(line);
@@ -49,8 +49,8 @@ std::optional<double> quota_version_1(const std::filesystem::path& group) {
 
 }  // namespace
 
-/// Visits the process's group and those around it, up to the root, of the hierarchy that has the controller. In a
-/// container the root is often the only one that can be seen, and is the container's own then.
+/// Call `visit` for the group of the process, in the hierarchy of the controller, and for each group that contains it. In
+/// a container often only the root is visible, which then is the group of the container.
 template <typename Visit>
 void ControlGroups::visit(const char* controller, Visit visit) const {
     const auto climb = [&](const std::filesystem::path& root, const std::string& group) {
@@ -62,7 +62,7 @@ void ControlGroups::visit(const char* controller, Visit visit) const {
     };
     bool is_visited = false;
     std::ifstream memberships(membership_);
-    for (std::string line; std::getline(memberships, line);) {  // "4:memory:/a/group", or "0::/a/group".
+    for (std::string line; std::getline(memberships, line);) {  // "4:memory:/a/group" or "0::/a/group".
         const auto first = line.find(':');
         const auto second = first == std::string::npos ? first : line.find(':', first + 1);
         if (second == std::string::npos || line.compare(second + 1, 1, "/") != 0) continue;
@@ -81,31 +81,31 @@ void ControlGroups::visit(const char* controller, Visit visit) const {
 }
 
 double ControlGroups::cpu_quota() const noexcept {
-    double tightest = no_quota;
+    double smallest = no_quota;
     try {
         visit("cpu", [&](const std::filesystem::path& group) {
             for (const auto& quota : {quota_version_2(group), quota_version_1(group)}) {
-                if (quota) tightest = std::min(tightest, *quota);
+                if (quota) smallest = std::min(smallest, *quota);
             }
         });
-    } catch (const std::exception&) {  // What was found so far is true.
+    } catch (const std::exception&) {  // The limits found so far still apply.
     }
-    return tightest;
+    return smallest;
 }
 
 std::uint64_t ControlGroups::memory_limit() const noexcept {
-    std::uint64_t tightest = no_limit;
+    std::uint64_t smallest = no_limit;
     try {
         visit("memory", [&](const std::filesystem::path& group) {
             for (const char* const name : {"memory.max", "memory.limit_in_bytes"}) {
                 if (const auto limit = positive_number<std::uint64_t>(first_line(group / name))) {
-                    tightest = std::min(tightest, *limit);
+                    smallest = std::min(smallest, *limit);
                 }
             }
         });
     } catch (const std::exception&) {
     }
-    return tightest;
+    return smallest;
 }
 
 }  // namespace gymreel

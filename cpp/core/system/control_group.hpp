@@ -7,8 +7,8 @@
 
 namespace gymreel {
 
-/// What the control groups of this process leave to it, whichever version of them the system has. Files that are
-/// missing, unreadable or odd set no limit.
+/// The limits that control groups, of version 1 or 2, set for this process. Files that are missing, unreadable or
+/// malformed set no limit.
 ///
 /// Thread: any. Errors: none.
 class ControlGroups {
@@ -16,15 +16,15 @@ public:
     static constexpr double no_quota = std::numeric_limits<double>::infinity();
     static constexpr std::uint64_t no_limit = std::numeric_limits<std::uint64_t>::max();
 
-    /// `root`: where the system has them; `membership`: the file that says which are this process's.
+    /// `root` is the folder of the control groups. `membership` is the file that lists the groups of this process.
     explicit ControlGroups(std::filesystem::path root = "/sys/fs/cgroup",
                            std::filesystem::path membership = "/proc/self/cgroup")
         : root_(std::move(root)), membership_(std::move(membership)) {}
 
-    /// The tightest quota, in CPUs, of the process's group and the groups around it.
+    /// Return the smallest quota, in CPUs, of the groups of this process and the groups that contain them.
     double cpu_quota() const noexcept;
 
-    /// The tightest limit, in bytes, of the process's group and the groups around it.
+    /// Return the smallest memory limit, in bytes, of the groups of this process and the groups that contain them.
     std::uint64_t memory_limit() const noexcept;
 
 private:

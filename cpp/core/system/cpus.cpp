@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdint>
 #include <thread>
 
 namespace gymreel {
@@ -31,15 +30,6 @@ int CpuAffinity::count() const noexcept {
 int count_usable_cpus(const CpuAffinity& affinity, const ControlGroups& groups) noexcept {
     const double quota = std::ceil(groups.cpu_quota());
     return quota < affinity.count() ? std::max(1, static_cast<int>(quota)) : affinity.count();
-}
-
-int choose_encoder_threads(int width, int height, int num_threads, int num_encoders) noexcept {
-    constexpr std::int64_t pixels_per_thread = std::int64_t{640} * 480;
-    constexpr std::int64_t most_threads = 16;
-    const std::int64_t by_size = static_cast<std::int64_t>(width) * height / pixels_per_thread;
-    // One and a half for each CPU, as x264 itself chooses: threads that work on successive frames wait for each other.
-    const std::int64_t share = std::int64_t{3} * num_threads / std::max(num_encoders, 1) / 2;
-    return static_cast<int>(std::clamp<std::int64_t>(std::min(by_size, share), 1, most_threads));
 }
 
 }  // namespace gymreel

@@ -8,17 +8,18 @@
 
 namespace gymreel {
 
-/// The CPUs that a thread may run on, where the system knows such a thing.
+/// The set of CPUs that a thread may run on. On systems without such sets it stands for all CPUs.
 ///
-/// Thread: any. Errors: none; without an answer from the system it stands for all CPUs.
+/// Thread: any. Errors: none.
 class CpuAffinity {
 public:
+    /// Return the affinity of the calling thread.
     static CpuAffinity of_current_thread() noexcept;
 
-    /// Lets the calling thread run on these CPUs, as far as the system allows it.
+    /// Let the calling thread run on these CPUs. A refusal of the system is ignored.
     void apply_to_current_thread() const noexcept;
 
-    /// At least 1.
+    /// Return the number of CPUs, at least 1.
     int count() const noexcept;
 
 private:
@@ -28,12 +29,10 @@ private:
 #endif
 };
 
-/// How many CPUs this process may really use, at least 1: those of `affinity`, and no more than the quota of its control
-/// group. Reads files; the caller remembers the answer.
+/// Return how many CPUs this process can use, at least 1: those of `affinity`, limited by the quota of its control groups.
+/// It reads files, so the caller should keep the result.
+///
+/// Thread: any. Errors: none.
 int count_usable_cpus(const CpuAffinity& affinity, const ControlGroups& groups = ControlGroups()) noexcept;
-
-/// How many threads an encoder should get for frames of this size when `num_threads` are shared by `num_encoders`.
-/// Small frames are not worth sharing out, and an encoder left to itself counts the machine's CPUs.
-int choose_encoder_threads(int width, int height, int num_threads, int num_encoders) noexcept;
 
 }  // namespace gymreel

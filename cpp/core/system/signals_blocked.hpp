@@ -7,10 +7,10 @@
 
 namespace gymreel {
 
-/// While it lives, threads that start inherit a mask that blocks signals: those are for the program's own threads. The
-/// signals of a crash stay unblocked, so that faulthandler hears of one in a worker.
+/// A scope in which new threads are started with signals blocked, so that the threads of the program receive them. Signals
+/// that report a crash stay unblocked, so that Python's faulthandler notices a crash in a worker.
 ///
-/// Thread: that which it was made on. Errors: none.
+/// Thread: the one that made it. Errors: none.
 class SignalsBlocked {
 public:
 #ifndef _WIN32

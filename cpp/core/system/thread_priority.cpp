@@ -16,11 +16,11 @@ namespace gymreel {
 void set_current_thread_priority(ThreadPriority priority) noexcept {
     if (priority == ThreadPriority::normal) return;
 #if defined(__linux__)
-    // A batch thread that wakes up does not push aside the thread that runs, which here is the one that woke it.
+    // A batch thread that wakes up does not preempt the running thread, which here is the one that woke it.
     const sched_param no_parameters{};
     sched_setscheduler(0, SCHED_BATCH, &no_parameters);
-    // On Linux a nice value belongs to a thread. At 10 a thread that competes for a CPU gets about a tenth of what one
-    // at 0 gets, so encoding slows down before training does, and does not starve.
+    // On Linux a nice value belongs to a thread. On a busy CPU, a thread at 10 gets about a tenth of the time of a thread
+    // at 0: encoding slows down before training does, but still progresses.
     constexpr int nice_value = 10;
     const auto thread = static_cast<id_t>(syscall(SYS_gettid));
     if (getpriority(PRIO_PROCESS, thread) < nice_value) setpriority(PRIO_PROCESS, thread, nice_value);

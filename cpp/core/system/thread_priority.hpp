@@ -3,13 +3,14 @@
 namespace gymreel {
 
 enum class ThreadPriority {
-    normal,     ///< As the thread that started it.
-    background  ///< Gives way to threads of normal priority, such as the training loop.
+    normal,     ///< The priority of the thread that started it.
+    background  ///< Lower, so that threads of normal priority, such as the training loop, come first.
 };
 
-/// Sets the priority of the calling thread, as far as the system can. Threads that it starts inherit it.
+/// Set the priority of the calling thread, which threads that it starts inherit. A thread of the background cannot return
+/// to normal, because raising a priority needs privileges.
 ///
-/// Errors: none; a system that refuses leaves the thread as it is. Only lowering works without privileges.
+/// Errors: none. If the system refuses, the thread stays as it is.
 void set_current_thread_priority(ThreadPriority priority) noexcept;
 
 }  // namespace gymreel
