@@ -12,7 +12,6 @@ import signal
 import subprocess
 import sys
 import textwrap
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -285,15 +284,20 @@ class TestWhoseNameItIs:
     def test_a_dropped_recorder_keeps_its_name_until_its_video_is_complete(
         self, tmp_path: Path
     ) -> None:
-        for length in (2, 3, 4):
-            env = RecordVideo(NumberedEnv(length, size=(400, 600)), tmp_path)
-            run_episodes(env)
-            del env
-        with RecordVideo(NumberedEnv(5), tmp_path) as env:
-            run_episodes(env)
-        deadline = time.monotonic() + 30
-        while len(videos_in(tmp_path)) < 4 and time.monotonic() < deadline:
-            time.sleep(0.001)
+        # In a process of its own, whose end completes the videos.
+        script = """
+            import sys
+            from gymreel.wrappers import RecordVideo
+            from support.environments import NumberedEnv, run_episodes
+
+            for length in (2, 3, 4):
+                env = RecordVideo(NumberedEnv(length, size=(400, 600)), sys.argv[1])
+                run_episodes(env)
+                del env
+            with RecordVideo(NumberedEnv(5), sys.argv[1]) as env:
+                run_episodes(env)
+        """
+        run_python(script, tmp_path, "-W", "ignore")
         lengths = {count_frames(tmp_path / name) for name in videos_in(tmp_path)}
         assert lengths == {3, 4, 5, 6}
 
@@ -336,7 +340,7 @@ class TestWhoseNameItIs:
         run_episodes(env, 100)
         assert env.wait_for_videos(60)
         env.reset()
-        (run,) = env._folder._run._joined
+        (run,) = env._run._joined
         assert len(run.claims) <= 2
         env.start_recording("rl-video-episode-0")
         env.step(0)
