@@ -40,10 +40,10 @@ def _row_of(module: str) -> str:
     return f"{package}/" if is_nested or is_package else module
 
 
-def _table() -> dict[str, set[str]]:
-    """Return what the document allows each module or package to import."""
+def _table(header: str = "module") -> dict[str, set[str]]:
+    """Return what the document allows each module or package to import, or each folder of C++."""
     text = DOCUMENT.read_text(encoding="utf-8")
-    section = text.partition("\n## Modules\n")[2].partition("\n## ")[0]
+    section = text.partition(f"\n| {header} |")[2].partition("\n\n")[0]
     rows = re.findall(r"^\| `([^`]+)` \| [^|]+ \|([^|]*)\|$", section, re.MULTILINE)
     return {name: set(re.findall(r"`([^`]+)`", allowed)) for name, allowed in rows}
 
@@ -191,3 +191,40 @@ def test_the_package_and_the_writer_need_no_other_library(tmp_path: Path) -> Non
         """
     finished = run_python(script, tmp_path)
     assert finished.stderr == ""
+
+
+CORE = PROJECT / "cpp" / "core"
+
+
+def _wrong_includes(folder: str, source: str) -> set[str]:
+    """Return what a source of a folder of the core includes without being allowed to."""
+    allowed = {folder, *_table("folder")[f"{folder}/"]}
+    includes = re.findall(r"^ *# *include *[<\"]([^>\"]+)[>\"]", source, re.MULTILINE)
+    return {
+        name
+        for name in includes
+        if name.startswith(("pybind11/", "Python.h", "bindings/"))
+        or (name.startswith("core/") and name.count("/") == 2 and name.split("/")[1] not in allowed)
+    }
+
+
+def test_every_folder_of_the_core_has_a_row() -> None:
+    folders = {f"{path.name}/" for path in CORE.iterdir() if path.is_dir()}
+    assert folders == _table("folder").keys()
+
+
+def test_includes_in_the_core_go_one_way() -> None:
+    graph = {name.rstrip("/"): allowed for name, allowed in _table("folder").items()}
+    assert "engine" in list(graphlib.TopologicalSorter(graph).static_order())
+    sources = sorted(CORE.glob("*/*.?pp"))
+    assert len(sources) > 50
+    for path in sources:
+        assert _wrong_includes(path.parent.name, path.read_text(encoding="utf-8")) == set(), path
+
+
+@pytest.mark.parametrize(
+    ("folder", "name"),
+    [("file", "core/engine/engine.hpp"), ("pixels", "pybind11/numpy.h"), ("ffmpeg", "Python.h")],
+)
+def test_a_wrong_include_is_found(folder: str, name: str) -> None:
+    assert _wrong_includes(folder, f"#pragma once\n#include <{name}>\n") == {name}
