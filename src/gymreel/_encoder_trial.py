@@ -133,7 +133,7 @@ def check_settings(
             _try_once(encoder, pixel_format, fps, tuple(usual))
         except _RefusedError:
             return
-        raise ConfigError(f"{argument} is not what {encoder} takes: {refused}") from None
+        raise ConfigError(f"{argument} was rejected by {encoder}: {refused}") from None
 
 
 class _RefusedError(Exception):

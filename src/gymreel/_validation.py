@@ -188,7 +188,7 @@ def check_text(name: str, value: object, *, wanted: str = "a string") -> str:
     if not isinstance(value, str):
         raise ConfigTypeError(f"{name}={show(value)} must be {wanted}")
     if "\0" in value or not _is_encodable(value, "utf-8"):
-        raise ConfigError(f"{name}={show(value)} must be plain text: no NUL, no half character")
+        raise ConfigError(f"{name}={show(value)} must be plain text without NUL and surrogates")
     return value
 
 

@@ -231,7 +231,7 @@ def find_container(suffix: str, argument: str) -> Container:
     container = CONTAINERS.get(suffix.lower())
     if container is None:
         raise ConfigError(
-            f"{argument} has the suffix {show(suffix)}, which is no container gymreel writes; "
+            f"{argument} has the suffix {show(suffix)}, which gymreel does not support; "
             f"use one of {', '.join(CONTAINERS)}"
         )
     return container
@@ -262,14 +262,14 @@ def choose_encoder(codec: str, container: Container) -> CodecInfo:
         )
     if not _core.can_mux(container.muxer, found.name):
         raise ConfigError(
-            f"codec={codec!r} cannot go into a {container.muxer} file; "
+            f"codec={codec!r} cannot be stored in a {container.muxer} file; "
             f"use a path that ends in {', '.join(found.suffixes) or 'another suffix'}"
         )
     # A gymreel with its own FFmpeg was installed without libx264 on purpose.
     if codec == "auto" and found.name != wanted[0] and not _core.ffmpeg_is_bundled:
         warn(
             f"FFmpeg {_core.ffmpeg_version} has no encoder {wanted[0]}: recording with "
-            f"{found.name} instead (codec={found.name!r} says so without this warning)",
+            f"{found.name} instead (pass codec={found.name!r} to avoid this warning)",
         )
     return found
 
@@ -322,7 +322,7 @@ def choose_pixel_format(pixel_format: str, encoder: CodecInfo) -> str:
     if pixel_format == "yuv420p":
         return "pal8" if "pal8" in encoder.pixel_formats else encoder.pixel_formats[0]
     raise ConfigError(
-        f"pixel_format={show(pixel_format)} is not one that {encoder.name} takes: "
+        f"pixel_format={show(pixel_format)} is not supported by {encoder.name}: use one of "
         f"{', '.join(encoder.pixel_formats)}"
     )
 
@@ -345,8 +345,9 @@ def encoder_options(
     chosen = check_mapping("options", options)
     if fixed := _FIXED & chosen.keys():
         raise ConfigError(
-            f"options={show(options)}: {', '.join(sorted(fixed))} cannot be set, the frames are "
-            "converted to BT.709 limited range and tagged so; fps and pixel_format are arguments"
+            f"options={show(options)}: {', '.join(sorted(fixed))} cannot be set, because frames "
+            "are converted to BT.709 limited range and tagged accordingly; fps and pixel_format "
+            "are arguments"
         )
     # The default quality must not override another kind of rate control.
     if crf is not None or (known.crf is not None and not _RATE_CONTROLS & chosen.keys()):
@@ -377,7 +378,8 @@ def _check_preset(encoder: str, known: Encoder, preset: object) -> str:
         raise ConfigError(f"preset={show(preset)}: {encoder} has no presets, leave it out")
     if known.presets and (not isinstance(chosen, str) or chosen not in known.presets):
         error = ConfigError if isinstance(chosen, str) else ConfigTypeError
-        raise error(f"preset={show(preset)} is not one of {encoder}'s: {', '.join(known.presets)}")
+        choices = ", ".join(known.presets)
+        raise error(f"preset={show(preset)} is not supported by {encoder}: use one of {choices}")
     return check_text("preset", chosen)
 
 

@@ -262,9 +262,9 @@ class _Highest(_Policy):
         if unknown is not None and not self._has_warned:
             self._has_warned = True
             warn_in_recorder(
-                f"keep.{self!r} cannot rank {unknown.describe()}: its return is not known, as its "
-                f"rewards have no sum (return_={unknown.return_}). Such episodes come after all "
-                "others"
+                f"keep.{self!r} cannot rank {unknown.describe()}: its return is unknown, because "
+                f"its rewards have no sum (return_={unknown.return_}). Such episodes come after "
+                "all others"
             )
         return chosen
 
@@ -378,7 +378,7 @@ class _Failures(_AskedOnce):
             return episode.return_ is not None and episode.return_ < self.below
         if self.success_key not in episode.info:
             raise ConfigError(
-                f"info has no {self.success_key!r} to tell a failure by, only "
+                f"info has no {self.success_key!r} that tells failures, only "
                 f"{sorted(map(str, episode.info))}; name the entry, use failures(below=...), or "
                 "keep=<a function of the Episode>"
             )

@@ -80,7 +80,7 @@ def patch(*, children: bool = False, wait: bool = False) -> Callable[[], None]:
         try:
             original = getattr(importlib.import_module(module_name), name)
         except (ImportError, AttributeError) as error:  # A later Gymnasium, perhaps.
-            warn(f"Gymnasium's {module_name}.{name} stays as it is: {error}")
+            warn(f"Gymnasium's {module_name}.{name} is not replaced: {error}")
             continue
         _replace_everywhere(original, getattr(importlib.import_module(ours), name))
     for name, patch_module in _LATER.items():
@@ -141,7 +141,8 @@ def _check_gymnasium() -> None:
         gymnasium = importlib.import_module("gymnasium")
     except ImportError as error:
         raise MissingPackageError(
-            f"there are no recorders to replace, gymnasium cannot be imported ({error}): {remedy}"
+            "there are no recorders to replace, because gymnasium cannot be imported "
+            f"({error}): {remedy}"
         ) from error
     version = str(getattr(gymnasium, "__version__", ""))
     numbers = re.match(r"(\d+)\.(\d+)(?:\.(\d+))?", version)
@@ -276,7 +277,7 @@ def _patch_sb3(module: ModuleType) -> None:
     try:
         ours = importlib.import_module("gymreel.integrations.sb3").VecVideoRecorder
     except ImportError as error:
-        warn(f"Stable-Baselines3's VecVideoRecorder stays as it is: {error}")
+        warn(f"Stable-Baselines3's VecVideoRecorder is not replaced: {error}")
         return
     _replace_everywhere(module.VecVideoRecorder, ours)
 

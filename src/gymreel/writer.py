@@ -322,7 +322,7 @@ class VideoWriter:
     def __reduce_ex__(self, protocol: object) -> NoReturn:
         """Refuse to be copied or pickled: a dropped copy would complete the file."""
         raise WriterCopyError(
-            f"{self!r} cannot be copied or pickled, as one file has one writer; make another "
+            f"{self!r} cannot be copied or pickled, because one file has one writer; make another "
             "VideoWriter with another path"
         )
 

@@ -121,6 +121,18 @@ def test_every_module_has_a_row() -> None:
     assert {_row_of(module) for module in MODULES} <= _table().keys()
 
 
+def test_every_file_of_a_package_has_a_row() -> None:
+    described = set(re.findall(r"^\| `([a-z_/]+/[a-z_0-9]+\.py)` \|", DOCUMENT.read_text(), re.M))
+    packages = {name.partition("/")[0] for name in described}
+    files = {
+        path.relative_to(PACKAGE).as_posix()
+        for package in packages
+        for path in (PACKAGE / package).rglob("*.py")
+        if path.name != "__init__.py"
+    }
+    assert described == files
+
+
 def test_no_module_imports_itself_by_way_of_others() -> None:
     graph = {
         module: set(_imports(path.read_text(encoding="utf-8"), at_run_time=True)) - {"gymreel"}
