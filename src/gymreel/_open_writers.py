@@ -19,7 +19,7 @@ from gymreel._exit import AtExitOfChild
 from gymreel._warnings import warn
 from gymreel.errors import GymreelError, GymreelWarning
 
-__all__ = ["add_abandoned", "add_writer", "say"]
+__all__ = ["add_abandoned", "add_writer", "warn_or_print"]
 
 _MAX_FOLDERS = 3  # In one message.
 
@@ -48,7 +48,7 @@ def add_abandoned(stream: _core.Stream, path: Path) -> None:
     _abandoned.append((stream, path))
 
 
-def say(message: str) -> None:
+def warn_or_print(message: str) -> None:
     """Warn where an exception could not be raised, or would hide another one."""
     try:
         warn(message)
@@ -69,7 +69,7 @@ def _report_abandoned() -> None:
         try:
             stream.raise_untold_failure()
         except GymreelError as error:
-            say(f"a recording failed: {error}")
+            warn_or_print(f"a recording failed: {error}")
 
 
 def _finish_at_exit() -> None:
@@ -97,7 +97,7 @@ def _finish_all() -> None:
         try:
             writer.poll()
         except GymreelError as error:
-            say(f"a recording failed: {error}")
+            warn_or_print(f"a recording failed: {error}")
     _report_abandoned()
 
 

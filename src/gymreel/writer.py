@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
-from gymreel._open_writers import add_abandoned, add_writer, say
+from gymreel._open_writers import add_abandoned, add_writer, warn_or_print
 from gymreel._tiles import TileWriter, list_tiles
 from gymreel._validation import check_mapping, check_path, check_timeout, show
 from gymreel._writer_config import (
@@ -308,7 +308,7 @@ class VideoWriter:
         except GymreelError as error:
             if exc_value is None:
                 raise
-            say(f"{error}")
+            warn_or_print(f"{error}")
 
     def __del__(self) -> None:
         """Complete the file in the background."""
