@@ -340,7 +340,7 @@ class TestWhoseNameItIs:
         run_episodes(env, 100)
         assert env.wait_for_videos(60)
         env.reset()
-        (run,) = env._run._joined
+        (run,) = env._folder._run._joined
         assert len(run.claims) <= 2
         env.start_recording("rl-video-episode-0")
         env.step(0)
