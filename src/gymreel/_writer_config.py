@@ -41,9 +41,11 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DEFAULT_MAX_PENDING_BYTES",
+    "ENCODING_DEFAULTS",
     "GIF_FPS",
     "MAX_NAME_BYTES",
     "WRITER_DEFAULTS",
+    "EncodingOptions",
     "WriterConfig",
     "WriterOptions",
     "prepare_target",
@@ -61,10 +63,9 @@ GIF_FPS = (Fraction(100, 65535), Fraction(50))
 _FPS = (Fraction(1, 1000), Fraction(1000))  # Matroska counts in milliseconds.
 
 
-class WriterOptions(TypedDict, total=False):
-    """The keyword arguments that make up the settings. ``VideoWriter`` documents them."""
+class EncodingOptions(TypedDict, total=False):
+    """The keyword arguments that writers and recorders have in common."""
 
-    fps: float | Fraction
     codec: str
     preset: str | None
     crf: float | None
@@ -75,8 +76,13 @@ class WriterOptions(TypedDict, total=False):
     on_full: Literal["block", "drop"]
 
 
-WRITER_DEFAULTS: WriterOptions = {
-    "fps": 30,
+class WriterOptions(EncodingOptions, total=False):
+    """The keyword arguments that make up the settings. ``VideoWriter`` documents them."""
+
+    fps: float | Fraction
+
+
+ENCODING_DEFAULTS: EncodingOptions = {
     "codec": "auto",
     "preset": None,
     "crf": None,
@@ -86,6 +92,8 @@ WRITER_DEFAULTS: WriterOptions = {
     "max_pending_bytes": DEFAULT_MAX_PENDING_BYTES,
     "on_full": "block",
 }
+
+WRITER_DEFAULTS: WriterOptions = {"fps": 30, **ENCODING_DEFAULTS}
 
 
 @dataclass(frozen=True)

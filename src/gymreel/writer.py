@@ -17,6 +17,7 @@ from gymreel._tiles import TileWriter, list_tiles
 from gymreel._validation import check_mapping, check_path, check_timeout, show
 from gymreel._writer_config import (
     DEFAULT_MAX_PENDING_BYTES,
+    WRITER_DEFAULTS,
     WriterConfig,
     WriterOptions,
     prepare_target,
@@ -359,8 +360,8 @@ def encode(
         CodecNotFoundError, FrameError, EncodeError: As for ``VideoWriter``.
     """
     for name in options:
-        if name not in WriterOptions.__annotations__:
-            known = ", ".join(("frames", "suffix", "metadata", *WriterOptions.__annotations__))
+        if name not in WRITER_DEFAULTS:
+            known = ", ".join(("frames", "suffix", "metadata", *WRITER_DEFAULTS))
             value = show(dict(options)[name])
             raise ConfigTypeError(
                 f"{show(name)[1:-1]}={value} is not an argument of encode(); it has {known}"

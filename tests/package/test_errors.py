@@ -139,8 +139,6 @@ def test_the_tree_in_the_docstring_is_the_tree() -> None:
 
 
 RAISED_OUTSIDE_THE_TREE = {
-    # As Python does for a keyword argument that a function does not take.
-    ("_recording/options.py", "TypeError"),
     # As every module does for a name that it has not.
     ("_lazy.py", "AttributeError"),
     # Inside of that module only.

@@ -38,7 +38,7 @@ def test_help_and_signature_show_every_option_with_its_default(recorder: Any) ->
 def test_a_misspelt_option_is_refused_with_the_right_one(tmp_path: Path) -> None:
     misspelt: Any = {"cfr": 20}
     message = r"unexpected keyword argument 'cfr'; did you mean 'crf'\?"
-    with pytest.raises(TypeError, match=message):
+    with pytest.raises(gymreel.ConfigTypeError, match=message):
         RecordVideo(NumberedEnv(2), tmp_path / "single", **misspelt)
     envs = sync(5, 5)
     with pytest.raises(TypeError, match=message):

@@ -6,18 +6,19 @@ import difflib
 import inspect
 import re
 import textwrap
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal, TypedDict, TypeVar
+from collections.abc import Callable, Sequence
+from typing import Any, Literal, TypeVar
 
-from gymreel._writer_config import DEFAULT_MAX_PENDING_BYTES
+from gymreel._writer_config import ENCODING_DEFAULTS, EncodingOptions
 from gymreel.episodes import Episode
+from gymreel.errors import ConfigTypeError
 from gymreel.keep import KeepPolicy
 from gymreel.trackers import Tracker
 
 __all__ = ["DEFAULTS", "RecorderOptions", "complete_options", "documents_options"]
 
 
-class RecorderOptions(TypedDict, total=False):
+class RecorderOptions(EncodingOptions, total=False):
     """The keyword arguments that all recorders have in common.
 
     Attributes:
@@ -26,11 +27,11 @@ class RecorderOptions(TypedDict, total=False):
         crf: Constant quality of the encoder, where lower is better; None for its default.
         pixel_format: How the video stores colours, by FFmpeg's name.
         options: Further options of the encoder, by FFmpeg's names.
-        suffix: Suffix of the file names, which selects the container.
         copy: Whether to copy each frame. ``"auto"`` copies only frames that something else can
             still reach.
         max_pending_bytes: Most bytes of frames that may wait for the encoder, per file.
         on_full: Whether a frame beyond that limit waits (``"block"``) or is left out (``"drop"``).
+        suffix: Suffix of the file names, which selects the container.
         on_error: What happens when a video fails. ``"warn"`` warns once per video. ``"raise"``
             raises: for the recording in progress at once, from the ``step`` or ``reset`` that
             captured the frame (the environment has taken that step, but its result is lost); for a
@@ -55,15 +56,7 @@ class RecorderOptions(TypedDict, total=False):
             complete, although it may be dropped later.
     """
 
-    codec: str
-    preset: str | None
-    crf: float | None
-    pixel_format: str
-    options: Mapping[str, str] | None
     suffix: str
-    copy: bool | Literal["auto"]
-    max_pending_bytes: int
-    on_full: Literal["block", "drop"]
     on_error: Literal["warn", "raise"]
     wait: bool
     keep: KeepPolicy | Callable[[Episode], bool] | str | None
@@ -74,15 +67,8 @@ class RecorderOptions(TypedDict, total=False):
 
 
 DEFAULTS: RecorderOptions = {
-    "codec": "auto",
-    "preset": None,
-    "crf": None,
-    "pixel_format": "yuv420p",
-    "options": None,
+    **ENCODING_DEFAULTS,
     "suffix": ".mp4",
-    "copy": "auto",
-    "max_pending_bytes": DEFAULT_MAX_PENDING_BYTES,
-    "on_full": "block",
     "on_error": "warn",
     "wait": False,
     "keep": None,
@@ -101,13 +87,13 @@ def complete_options(who: type, given: RecorderOptions) -> RecorderOptions:
         given: The keyword arguments that it was called with.
 
     Raises:
-        TypeError: There is no option of a given name; the message names the one that is like it.
+        ConfigTypeError: There is no option of a given name; the message names the one like it.
     """
     for name in given:
         if name not in DEFAULTS:
             alike = difflib.get_close_matches(name, DEFAULTS, n=1)
             advice = f"; did you mean {alike[0]!r}?" if alike else ""
-            raise TypeError(
+            raise ConfigTypeError(
                 f"{who.__name__}.__init__() got an unexpected keyword argument {name!r}{advice}"
             )
     return {**DEFAULTS, **given}
@@ -124,11 +110,11 @@ def documents_options(init: _Init) -> _Init:
     """
     if init.__doc__ is not None:  # With -OO there is none.
         init.__doc__ = inspect.cleandoc(init.__doc__).replace("{options}", _entries())
-    init.__signature__ = with_options(inspect.signature(init))  # type: ignore[attr-defined]
+    init.__signature__ = _with_options(inspect.signature(init))  # type: ignore[attr-defined]
     return init
 
 
-def with_options(signature: inspect.Signature) -> inspect.Signature:
+def _with_options(signature: inspect.Signature) -> inspect.Signature:
     """Return a signature with one keyword argument for each option in place of ``**options``."""
     named = [one for one in signature.parameters.values() if one.kind is not one.VAR_KEYWORD]
     options = [

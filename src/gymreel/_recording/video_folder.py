@@ -22,22 +22,11 @@ from gymreel._recording.reports import Reports
 from gymreel._runs import RunMember
 from gymreel._validation import check_path, show
 from gymreel._warnings import warn_in_recorder
-from gymreel._writer_config import WriterConfig
+from gymreel._writer_config import ENCODING_DEFAULTS, WriterConfig
 from gymreel.episodes import Episode
 from gymreel.writer import VideoWriter
 
 __all__ = ["VideoFolder"]
-
-_WRITER_OPTIONS = (
-    "codec",
-    "preset",
-    "crf",
-    "pixel_format",
-    "options",
-    "copy",
-    "max_pending_bytes",
-    "on_full",
-)
 
 
 class VideoFolder:
@@ -85,7 +74,7 @@ class VideoFolder:
         self.path = os.path.abspath(folder)
         self.environment = environment
         self.suffix = options["suffix"]
-        self._options: dict[str, Any] = {name: dict(options)[name] for name in _WRITER_OPTIONS}
+        self._options: dict[str, Any] = {name: dict(options)[name] for name in ENCODING_DEFAULTS}
         rate, share = choose_frame_rate(fps, render_fps, self.suffix)
         self.frames_per_sec = rate
         self.share = share
