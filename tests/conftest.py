@@ -38,7 +38,7 @@ def normal_scheduling() -> Iterator[None]:
 
 @pytest.fixture
 def episode_logs(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let every recorder write the log of its episodes, as a user does for scripts of others."""
+    """Have every recorder write the episode log, as users do for scripts of others."""
     monkeypatch.setenv("GYMREEL_EPISODE_LOG", "1")
 
 

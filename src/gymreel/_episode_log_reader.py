@@ -211,7 +211,7 @@ class _Reader:
             self._replace(position, num_frames=num_frames)
 
     def _take_new_name(self, name: str, before: Any, recorder: Any) -> None:
-        """Give a renamed video to the episode whose line has its name before."""
+        """Add a renamed video to the episode whose line has the name before."""
         if not (isinstance(before, str) and isinstance(recorder, str)):
             return
         position = self._named.pop((recorder, before), None)

@@ -81,10 +81,7 @@ def _finish_at_exit() -> None:
     try:
         try:
             _finish_all()
-        except (
-            KeyboardInterrupt,
-            SystemExit,
-        ):  # SystemExit from a handler of SIGTERM, for example.
+        except (KeyboardInterrupt, SystemExit):  # The latter from a handler of SIGTERM.
             _print_what_is_left()
             _finish_all()
     except (KeyboardInterrupt, SystemExit):

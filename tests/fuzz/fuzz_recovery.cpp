@@ -57,7 +57,7 @@ std::uint64_t recover(ByteSource& leftover, ByteStore& complete, const std::stri
     return num_packets;
 }
 
-/// Let FFmpeg read bytes that were not scanned, such as complete files of the corpus.
+/// Read bytes with FFmpeg that were not scanned, such as complete files of the corpus.
 void read_unseen(ByteSource& bytes, const std::string& muxer) {
     Demuxer demuxer(bytes, muxer);
     const PacketPtr packet(av_packet_alloc());

@@ -53,7 +53,7 @@ _KILLED = f"""
 
 @pytest.fixture(scope="module")
 def leftovers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
-    """Let a process be killed while it records, and return what it left, by suffix."""
+    """Kill a process while it records, and return what it left, by suffix."""
     folder = tmp_path_factory.mktemp("killed")
     assert run_python(_KILLED, folder, check=False).returncode == -signal.SIGKILL
     return {suffix: (folder / f".video{suffix}.partial").read_bytes() for suffix in SUFFIXES}

@@ -99,7 +99,7 @@ _RECOVERS = """
 
 @pytest.fixture(scope="module")
 def leftovers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
-    """Let a process be killed while it records, and give what it left, by suffix."""
+    """Kill a process while it records, and return what it left, by suffix."""
     folder = tmp_path_factory.mktemp("killed")
     finished = run_python(_KILLED, folder, check=False)
     assert finished.returncode == -signal.SIGKILL, finished.stderr

@@ -155,13 +155,13 @@ class Shim:
         self._library.gymreel_fault_unmark()
 
     def mark(self, role: bytes, library: str) -> None:
-        """Give all code of a library a role; ``library`` is how its file's name begins."""
+        """Assign a role to all code of a library; ``library`` is the beginning of its file name."""
         for begin, end, path in self._code():
             if path.name.startswith(library):
                 self._library.gymreel_fault_mark(role, begin, end)
 
     def spare(self, library: str, function: str) -> None:
-        """Let nothing fail that a function allocates, or has others allocate."""
+        """Spare all allocations of a function, and of the functions that it calls."""
         for path in {path for *_, path in self._code() if path.name.startswith(library)}:
             address = ctypes.cast(getattr(ctypes.CDLL(str(path)), function), ctypes.c_void_p).value
             assert address is not None

@@ -125,7 +125,7 @@ _CHANGES = [_slice, _transpose, _broadcast, _add_axis, _take_one, _reorder]
 
 
 def _holds_shades(array: AnyArray) -> bool:
-    """Say whether all values are whole numbers from 0 to 255, and not those of a unit scale."""
+    """Return whether all values are whole numbers from 0 to 255, and not those of a unit scale."""
     if array.dtype.kind not in "biuf":
         return False
     with np.errstate(invalid="ignore"):
@@ -135,7 +135,7 @@ def _holds_shades(array: AnyArray) -> bool:
 
 
 def _refusal(array: AnyArray) -> type[FrameError] | None:
-    """Say how an array must be refused, by the rules of the documentation; None for a frame."""
+    """Return how an array must be refused, by the rules of the documentation; None for a frame."""
     has_axes = array.ndim == 2 or (array.ndim == 3 and array.shape[2] in (1, 3, 4))
     has_shape = has_axes and all(1 <= side <= _LARGEST_SIDE for side in array.shape[:2])
     if not _holds_shades(array):

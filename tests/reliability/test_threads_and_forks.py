@@ -342,7 +342,7 @@ if __name__ == "__main__":
 
 
 def _numbers_of_vector() -> dict[str, list[int]]:
-    """Say what each video holds; a reset takes the place of the step after an episode's end."""
+    """Return what each video holds; a reset takes the place of the step after an episode's end."""
     expected = {}
     for index in range(4):
         length = 6 + index

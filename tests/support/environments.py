@@ -148,7 +148,7 @@ class RewardsEnv(gym.Env[Any, Any]):
         return 0, {}
 
     def step(self, action: int) -> tuple[int, Any, bool, bool, dict[str, Any]]:
-        """Give the next reward; the last one again after the end."""
+        """Return the next reward, or the last one again after the end."""
         reward = self._rewards[min(self._num_steps, len(self._rewards) - 1)]
         self._num_steps += 1
         ended = self._num_steps == len(self._rewards)

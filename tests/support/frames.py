@@ -106,7 +106,7 @@ def numbers_in(source: str | os.PathLike[str] | IO[bytes]) -> list[int]:
 
 
 def planes_of(frame: av.VideoFrame) -> list[Frame]:
-    """Give the planes of a decoded frame as they are, without any conversion."""
+    """Return the planes of a decoded frame as they are, without any conversion."""
     planes = []
     for plane in frame.planes:
         rows = np.frombuffer(bytes(plane), np.uint8).reshape(plane.height, plane.line_size)

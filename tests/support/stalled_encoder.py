@@ -41,7 +41,7 @@ class StalledEncoder:
         }
 
     def resume(self) -> None:
-        """Let the encoder run from now on.
+        """Release the encoder, which runs from now on.
 
         What it writes, a line for each frame, stays in the FIFO's buffer.
         """

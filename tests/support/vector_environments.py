@@ -97,7 +97,7 @@ class NativeEnv(VectorEnv[Any, Any, Any]):
 
 
 def numbered(*lengths: int, **arguments: Any) -> list[Callable[[], NumberedEnv]]:
-    """Give what makes numbered environments with episodes of these lengths."""
+    """Return functions that make numbered environments with episodes of these lengths."""
     return [functools.partial(NumberedEnv, length, **arguments) for length in lengths]
 
 

@@ -87,7 +87,7 @@ def need_ffmpeg_programs() -> None:
 
 
 def tags(path: str | os.PathLike[str]) -> dict[str, str]:
-    """Give the container's metadata, keys in lower case (Matroska writes them in upper case)."""
+    """Return the container's metadata, keys in lower case (Matroska writes them in upper case)."""
     with av.open(_as_file(path)) as container:
         return {key.lower(): value for key, value in container.metadata.items()}
 

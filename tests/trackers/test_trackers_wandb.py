@@ -48,7 +48,7 @@ def _records(path: Path) -> Iterator[bytes]:
 
 
 def _history(folder: Path) -> list[dict[str, Any]]:
-    """Give what was logged to the one run in a folder, row by row, without W&B's own entries."""
+    """Return what was logged to the one run in a folder, row by row, without W&B's own entries."""
     from wandb.proto import wandb_internal_pb2
 
     protos: Any = wandb_internal_pb2  # Its names are there at run time only.

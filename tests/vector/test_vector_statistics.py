@@ -40,7 +40,7 @@ class Clock:
         self.now = 1000.0
 
     def perf_counter(self) -> float:
-        """Give the time."""
+        """Return the time."""
         return self.now
 
 
@@ -88,7 +88,7 @@ def counted(seed: int) -> gym.Env[Any, Any]:
 
 
 def singles(num_envs: int) -> list[functools.partial[gym.Env[Any, Any]]]:
-    """Give what makes the environments of a vector."""
+    """Return functions that make the environments of a vector."""
     return [functools.partial(counted, seed) for seed in range(num_envs)]
 
 

@@ -58,7 +58,7 @@ def _play(env: Any, num_episodes: int) -> None:
 
 
 def _kept(folder: Path) -> list[int]:
-    """Give the numbers of the episodes whose videos are there; each must play."""
+    """Return the numbers of the episodes whose videos are there; each must play."""
     names = names_in(folder)
     for name in names:
         assert len(numbers_in(folder / name)) == 3

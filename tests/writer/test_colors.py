@@ -50,7 +50,7 @@ def _chart() -> Frame:
 
 
 def _full_size_planes(frame: av.VideoFrame) -> list[Picture]:
-    """Give Y, Cb and Cr, each at full size."""
+    """Return Y, Cb and Cr, each at full size."""
     planes = []
     for plane in planes_of(frame):
         factors = frame.height // plane.shape[0], frame.width // plane.shape[1]

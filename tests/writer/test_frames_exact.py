@@ -35,7 +35,7 @@ def _frames(num_frames: int) -> list[Frame]:
 
 
 def _durations(path: Path) -> tuple[Fraction, Fraction]:
-    """Give the duration of the video stream and of the container, in seconds."""
+    """Return the duration of the video stream and of the container, in seconds."""
     with av.open(str(path)) as container:
         stream = container.streams.video[0]
         assert stream.duration is not None

@@ -32,7 +32,7 @@ public:
 
     AVIOContext* get() const noexcept { return io_.get(); }
 
-    /// Let the muxer of `context` open further handles on `store`: faststart reads back what it has written.
+    /// Open `store` whenever the muxer of `context` opens its file again: faststart reads back what it has written.
     static void serve_reopening(AVFormatContext* context, ByteStore& store);
 
 private:

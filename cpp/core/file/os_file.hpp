@@ -43,8 +43,8 @@ bool has_name(int descriptor, const std::filesystem::path& path);
 /// Rename a file unless `to` exists. Return 0 or an errno, which is EEXIST if `to` exists.
 int rename_to_new(const std::filesystem::path& from, const std::filesystem::path& to);
 
-/// Give the open file the permissions of the file `target`, and `extra` permissions besides. Does nothing if there is no
-/// such file.
+/// Set the permissions of the open file to those of the file `target`, with `extra` permissions added. Does nothing if
+/// there is no such file.
 void adopt_permissions(int descriptor, const std::filesystem::path& target, unsigned extra);
 
 std::int64_t size_of(int descriptor);

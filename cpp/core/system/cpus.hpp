@@ -16,7 +16,7 @@ public:
     /// Return the affinity of the calling thread.
     static CpuAffinity of_current_thread() noexcept;
 
-    /// Let the calling thread run on these CPUs. A refusal of the system is ignored.
+    /// Set these as the CPUs that the calling thread runs on. A refusal of the system is ignored.
     void apply_to_current_thread() const noexcept;
 
     /// Return the number of CPUs, at least 1.

@@ -227,7 +227,7 @@ class ParallelRecordVideo(RecordVideo, BaseParallelWrapper):
         return result
 
     def step(self, actions: dict[Any, Any]) -> Any:
-        """Let all agents act, and record a frame if :attr:`recording`.
+        """Take a step of all agents, and record a frame if :attr:`recording`.
 
         Raises:
             GymreelError: The recording failed and ``on_error`` is ``"raise"``; the environment has
@@ -265,7 +265,7 @@ class AECRecordVideo(RecordVideo, BaseWrapper):
         self._begin_episode(seed)
 
     def step(self, action: Any) -> None:
-        """Let the agent act whose turn it is, and record a frame if one is due.
+        """Take the step of the agent whose turn it is, and record a frame if one is due.
 
         Raises:
             GymreelError: The recording failed and ``on_error`` is ``"raise"``; the environment has

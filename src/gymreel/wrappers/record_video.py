@@ -184,9 +184,7 @@ class RecordVideo(
         totals.length += 1
         totals.return_ = add_reward(totals.return_, reward)
         if self.recording:
-            frames = self._recorder.frames
-            frames.num_steps += 1
-            frames.total_reward = add_reward(frames.total_reward, reward)
+            self._recorder.frames.add_step(reward)
 
         if self.step_trigger and self.step_trigger(self.step_id):
             self.start_recording(f"{self.name_prefix}-step-{self.step_id}")

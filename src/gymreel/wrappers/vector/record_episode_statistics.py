@@ -207,7 +207,7 @@ class RecordEpisodeStatistics(GenericVectorWrapper[ObsType, ActType, ObsType, Ac
     def _end_episodes(
         self, dones: NDArray[np.bool_], ended: NDArray[np.intp], infos: dict[str, Any], now: float
     ) -> dict[str, Any]:
-        """Give a copy of ``infos`` with the totals; ``ended`` are the indices of ``dones``."""
+        """Return a copy of ``infos`` with the totals; ``ended`` are the indices of ``dones``."""
         stats_key, mask_key = self._stats_key, self._mask_key
         if stats_key in infos or mask_key in infos:
             taken = " and ".join(repr(key) for key in (stats_key, mask_key) if key in infos)
@@ -248,7 +248,7 @@ class RecordEpisodeStatistics(GenericVectorWrapper[ObsType, ActType, ObsType, Ac
         return infos
 
     def _selected_by(self, reset_mask: object) -> NDArray[np.intp]:
-        """Give the indices where ``reset_mask`` is true; raise what Gymnasium raises."""
+        """Return the indices where ``reset_mask`` is true; errors are those of Gymnasium."""
         if not isinstance(reset_mask, np.ndarray):
             raise ConfigTypeError(
                 f"options['reset_mask']={show(reset_mask)} must be a numpy array of bool"

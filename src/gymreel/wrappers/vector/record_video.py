@@ -350,7 +350,7 @@ class RecordVideo(
             raise NotRecordingError("stop_recording was called, but nothing is being recorded")
         for i in tuple(self._separate.recorded):
             self._separate.stop(i, self._episode_of(i))
-        self.recording = False
+        self._note([])
         if self._waits:
             self._await_videos()
 
@@ -388,10 +388,7 @@ class RecordVideo(
             instead: Frames that a grid shows in place of what the environments render now.
         """
         if self._separate is not None:
-            self._failures += self._separate.record(
-                environments, self._episode_of, self.video_length
-            )
-            self.recording = bool(self._separate.recorded)
+            self._note(self._separate.record(environments, self._episode_of, self.video_length))
             return
         self._grid.instead = instead
         try:
@@ -414,10 +411,9 @@ class RecordVideo(
         kept = {i: holder.pop() for i, holder in holders.items() if holder}
         if self._separate is not None:
             show, environments = Show(kept), tuple(kept)
-            self._failures += self._separate.write(
-                show, environments, self._episode_of, self.video_length
+            self._note(
+                self._separate.write(show, environments, self._episode_of, self.video_length)
             )
-            self.recording = bool(self._separate.recorded)
             return {}
         if self._envs[0] not in kept:
             return kept
@@ -454,14 +450,18 @@ class RecordVideo(
         """End the video of environment ``i``'s episode, if there is one."""
         if self._separate is not None:
             self._separate.stop(i, self._episode_of(i))
-            self.recording = bool(self._separate.recorded)
+            self._note([])
         elif self.recording:
             self.stop_recording()
 
     def _start_separate(self, i: int, video_name: str) -> None:
         assert self._separate is not None
-        self._failures += self._separate.start(i, video_name, self._episode_of(i))
-        self.recording = bool(self._separate.recorded)
+        self._note(self._separate.start(i, video_name, self._episode_of(i)))
+
+    def _note(self, failures: Sequence[Failure]) -> None:
+        """Note what failed in separate videos, and whether any is still being recorded."""
+        self._failures += failures
+        self.recording = bool(self._recorded())
 
     def _add_rewards(self, rewards: Any, resting: Indices) -> None:
         """Add the rewards of a step to what is being recorded."""
