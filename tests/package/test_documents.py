@@ -1,4 +1,4 @@
-"""The README's Python, each block by itself and as it stands."""
+"""The Python of the README and of the guide: each block runs by itself, as it stands, and each link leads somewhere."""
 
 from __future__ import annotations
 
@@ -12,8 +12,18 @@ import pytest
 from support.frames import needs_x264
 from support.paths import PROJECT
 
-README = PROJECT / "README.md"
-BLOCKS = re.findall(r"^```python\n(.*?)^```$", README.read_text("utf-8"), re.MULTILINE | re.DOTALL)
+DOCUMENTS = [PROJECT / "README.md", *sorted((PROJECT / "docs").glob("*.md"))]
+TEXTS = {path: path.read_text("utf-8") for path in DOCUMENTS}
+BLOCKS = [
+    pytest.param(block, id=f"{path.stem}-{number}")
+    for path, text in TEXTS.items()
+    for number, block in enumerate(
+        re.findall(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    )
+]
+needs_docs = pytest.mark.skipif(
+    not (PROJECT / "docs").exists(), reason="needs docs/ of the repository"
+)
 NEEDED = {
     "gymreel.trackers": "tensorboard",
     "gymreel.integrations.sb3": "stable_baselines3",
@@ -22,12 +32,32 @@ NEEDED = {
 """What else must be installed for a block with an import from that module."""
 
 
+@needs_docs
 def test_there_are_blocks() -> None:
     assert len(BLOCKS) >= 8
 
 
+@needs_docs
+@pytest.mark.parametrize("path", DOCUMENTS, ids=[path.name for path in DOCUMENTS])
+def test_links_lead_somewhere(path: Path) -> None:
+    for target in re.findall(r"\]\(([^)\s]+)\)", TEXTS[path]):
+        if "://" in target:
+            continue
+        name, _, heading = target.partition("#")
+        linked = (path.parent / name).resolve() if name else path
+        assert linked.exists(), f"{path.name} links to {target}"
+        if heading:
+            assert heading in _anchors(TEXTS[linked]), f"{path.name} links to {target}"
+
+
+def _anchors(text: str) -> list[str]:
+    """Return the anchors of a document's headings, as GitHub makes them."""
+    titles = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    return [re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles]
+
+
 @needs_x264
-@pytest.mark.parametrize("block", BLOCKS, ids=range(len(BLOCKS)))
+@pytest.mark.parametrize("block", BLOCKS)
 def test_each_block_runs_and_records(
     block: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -36,7 +66,7 @@ def test_each_block_runs_and_records(
             pytest.importorskip(package, exc_type=ImportError)
     monkeypatch.chdir(tmp_path)
     names: dict[str, Any] = {"__name__": "readme"}
-    exec(compile(block, f"{README.name}: {block.splitlines()[0]}", "exec"), names)
+    exec(compile(block, f"a document: {block.splitlines()[0]}", "exec"), names)
     for name in ("env", "envs", "venv"):
         if name in names and "videos" in block:
             _play(names[name])
