@@ -1,4 +1,4 @@
-"""The Python of the README and of the guide: each block runs by itself, as it stands, and each link leads somewhere."""
+"""The Python of the README and the documents runs as it stands, and their links lead somewhere."""
 
 from __future__ import annotations
 
