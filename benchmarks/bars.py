@@ -17,12 +17,12 @@ AllResults = Mapping[str, Mapping[str, Any]]
 
 
 class NotMeasuredError(LookupError):
-    """No result tells."""
+    """No result that the bar needs was measured."""
 
 
 @dataclass(frozen=True)
 class Bar:
-    """One number that has to be reached."""
+    """A bound on one measured number."""
 
     what: str
     wanted: str
@@ -33,7 +33,7 @@ class Bar:
     digits: int = 2
 
     def line(self, results: AllResults) -> list[str]:
-        """Give the bar's line in the table."""
+        """Return the bar's line in the table."""
         try:
             value = self.measure(results)
         except NotMeasuredError:

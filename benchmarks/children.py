@@ -29,12 +29,12 @@ def in_child(function: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> 
 
 
 def rss() -> int:
-    """Give this process's resident memory in bytes."""
+    """Return this process's resident memory in bytes."""
     return 1024 * _status("VmRSS")
 
 
 def peak_rss() -> int:
-    """Give the most that this process ever had resident, in bytes."""
+    """Return the peak of this process's resident memory in bytes."""
     return 1024 * _status("VmHWM")
 
 

@@ -27,7 +27,7 @@ SWSCALE = "swscale bicubic"
 
 
 def measure(arguments: Arguments) -> Results:
-    """Run the C++ benchmark several times; it takes turns and medians itself."""
+    """Run the C++ benchmark several times; it alternates its contenders itself."""
     results = Results("conversion", str(__doc__), COLUMNS, arguments)
     if not BINARY.exists():
         results.skip("everything", "build it with `make bench-convert` first")
@@ -46,7 +46,7 @@ def measure(arguments: Arguments) -> Results:
 
 
 def _run(num_rounds: int) -> dict[tuple[str, str], float]:
-    """Give the microseconds of each case and contender."""
+    """Return the microseconds of each case and contender."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "rows.json")
         command = [str(BINARY), "--rounds", str(num_rounds), "--json", str(path)]

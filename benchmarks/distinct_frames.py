@@ -72,7 +72,7 @@ def numbered_frame(number: int) -> NDArray[np.uint8]:
 
 
 def read_numbers(path: Path) -> list[int]:
-    """Give the number of each frame in the file."""
+    """Return the number of each frame in the file."""
     width = NUM_BITS * STRIPE
     command = ["ffmpeg", "-loglevel", "error", "-nostdin", "-i", str(path)]
     command += ["-fps_mode", "passthrough", "-f", "rawvideo", "-pix_fmt", "gray", "-"]

@@ -44,13 +44,13 @@ class Source:
     render: Callable[[Source, int], NDArray[np.uint8]]
 
     def path(self, num_frames: int) -> Path:
-        """Name the cache's file."""
+        """Return the path of the cached frames."""
         environment = self.environment.replace("/", "-")
         return _CACHE / f"{environment}-{self.width}x{self.height}-{num_frames}.npy"
 
 
 def load(size: str, num_frames: int, *, quick: bool = False) -> Frames:
-    """Give a clip of ``num_frames`` frames; those that occur twice are the same array."""
+    """Return a clip of ``num_frames`` frames, in which repeated frames are the same array."""
     source = SIZES[size]
     count = source.num_frames_quick if quick else source.num_frames
     path = source.path(count)
@@ -128,7 +128,7 @@ SIZES = {
 
 
 def main() -> None:
-    """Render everything that is not cached."""
+    """Render all frames that are not cached."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true")
     quick = parser.parse_args().quick

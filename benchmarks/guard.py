@@ -29,7 +29,7 @@ HD = "1920x1080"
 
 @dataclass(frozen=True)
 class Check:
-    """One bound and what was measured."""
+    """A bound and the measured value."""
 
     what: str
     value: float | None
@@ -38,7 +38,7 @@ class Check:
 
     @property
     def holds(self) -> bool:
-        """Whether the bound is kept; what could not be measured cannot break it."""
+        """Whether the bound is kept. What could not be measured counts as kept."""
         if self.value is None:
             return True
         return self.value <= self.bound if self.at_most else self.value >= self.bound
@@ -158,7 +158,7 @@ CHECKS = (
 
 
 def main() -> int:
-    """Run all checks; say what is broken."""
+    """Run all checks and report the broken bounds."""
     arguments = replace(parse_arguments(__doc__), quick=True)
     broken = []
     for run in CHECKS:

@@ -1,4 +1,4 @@
-"""What all benchmarks share: the command line, taking turns, samples, CPU time, JSON."""
+"""What all benchmarks share: command line, order of contenders, samples, CPU time, JSON."""
 
 from __future__ import annotations
 
@@ -46,15 +46,15 @@ class Arguments:
         return quick if self.quick else full
 
     def num_rounds(self, full: int, quick: int = 2) -> int:
-        """Say how often each contender has its turn."""
+        """Return the number of rounds in which each contender runs once."""
         return self.rounds or self.pick(full, quick)
 
     def wants_case(self, name: str) -> bool:
-        """Say whether to measure this case."""
+        """Return whether to measure this case."""
         return not self.cases or name in self.cases
 
     def wants(self, contender: str) -> bool:
-        """Say whether to measure this contender."""
+        """Return whether to measure this contender."""
         return not self.contenders or contender in self.contenders
 
 
@@ -83,7 +83,7 @@ def take_turns(contenders: Sequence[T], num_rounds: int) -> Iterator[T]:
 
 
 def percentile(samples: Sequence[float], percent: float) -> float:
-    """Give the smallest sample that ``percent`` of all samples do not exceed."""
+    """Return the smallest sample that ``percent`` of all samples do not exceed."""
     ordered = sorted(samples)
     return ordered[max(0, -(-len(ordered) * percent // 100).__int__() - 1)]
 
@@ -115,13 +115,13 @@ def _cpu_seconds() -> float:
 
 
 class ThreadMeter:
-    """What happened to this thread since the meter was made: why a step or a reset took so long."""
+    """Counters of this thread since the meter was made, which explain a slow step or reset."""
 
     def __init__(self) -> None:
         self._start = self._read()
 
     def read(self) -> dict[str, float]:
-        """Give CPU seconds, page faults, times it was put aside, seconds it waited for a core."""
+        """Return CPU seconds, page faults, preemptions, and seconds of waiting for a core."""
         return {key: value - self._start[key] for key, value in self._read().items()}
 
     @staticmethod
@@ -162,21 +162,21 @@ class Results:
             row.setdefault(key, []).append(value)
 
     def note(self, case: str, contender: str, text: str) -> None:
-        """Add a remark to a row; saying it twice changes nothing."""
+        """Add a remark to a row, unless it is there already."""
         if text not in self._notes[case, contender]:
             self._notes[case, contender].append(text)
 
     def skip(self, contender: str, reason: str) -> None:
-        """Say why a contender has no row."""
+        """Record why a contender has no row."""
         self._skipped[contender] = reason
 
     def median(self, case: str, contender: str, key: str) -> float | None:
-        """Give the median of the samples, or None where there are none."""
+        """Return the median of the samples, or None where there are none."""
         samples = self._samples.get((case, contender), {}).get(key)
         return statistics.median(samples) if samples else None
 
     def as_json(self) -> dict[str, Any]:
-        """Give everything there is to know about this run."""
+        """Return the samples, the machine and the versions as JSON."""
         return {
             "benchmark": self.name,
             "question": self.question,
@@ -200,7 +200,7 @@ class Results:
         }
 
     def finish(self) -> None:
-        """Print the tables and write the JSON where the command line says."""
+        """Print the tables, and write the JSON file that the command line names."""
         everything = self.as_json()
         print(f"\n{self.question}\n")
         print(tables.render(everything))

@@ -38,13 +38,13 @@ def usable_cpus() -> int:
 
 
 def load() -> float | None:
-    """Give the load average of the last minute: on a quiet machine it is below 1."""
+    """Return the load average of the last minute, which is below 1 on a quiet machine."""
     return round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None
 
 
 @functools.cache
 def describe() -> dict[str, str | int | float]:
-    """Describe this machine, without names or addresses."""
+    """Return a description of this machine, without names or addresses."""
     return {
         "cpu": _cpu_model(),
         "cpus": usable_cpus(),
@@ -57,7 +57,7 @@ def describe() -> dict[str, str | int | float]:
 
 @functools.cache
 def versions() -> dict[str, str]:
-    """Give the version of everything that takes part and is installed."""
+    """Return the versions of all installed packages that take part."""
     found = {"python": platform.python_version()}
     try:
         core = importlib.import_module("gymreel._core")
@@ -77,7 +77,7 @@ def versions() -> dict[str, str]:
 
 
 def command_version(command: str) -> str | None:
-    """Give the version of an ffmpeg command; None where there is no such command."""
+    """Return the version of an ffmpeg command; None where there is no such command."""
     if shutil.which(command) is None:
         return None
     run = subprocess.run([command, "-version"], check=True, capture_output=True, text=True)
@@ -85,7 +85,7 @@ def command_version(command: str) -> str | None:
 
 
 def memory_folder() -> Path:
-    """Give a folder in memory, so that no disk has a part in any result; else the usual one."""
+    """Return a folder in memory, so that no disk affects results, or else the usual one."""
     folder = Path("/dev/shm")
     return folder if os.access(folder, os.W_OK) else Path(tempfile.gettempdir())
 

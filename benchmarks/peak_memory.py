@@ -55,7 +55,7 @@ def measure(arguments: Arguments) -> Results:
 
 
 def _record(name: str, lengths: tuple[int, ...]) -> list[tuple[int, float, float]]:
-    """Give the peak in MB after so many frames; runs in a process of its own."""
+    """Return the peak in MB after ``num_frames`` frames. Runs in its own process."""
     gym.logger.min_level = gym.logger.ERROR  # The folder exists: known.
     clip = frames.load(SIZE, 20, quick=True)
     with tempfile.TemporaryDirectory(dir=memory_folder()) as folder:
@@ -81,7 +81,7 @@ def _record(name: str, lengths: tuple[int, ...]) -> list[tuple[int, float, float
 
 
 def _forget_peak() -> None:
-    """Let the kernel count from the present size: loading the frames took more for a moment."""
+    """Reset the kernel's peak counter, as loading the frames took more for a moment."""
     if os.access("/proc/self/clear_refs", os.W_OK):
         Path("/proc/self/clear_refs").write_text("5")
 

@@ -1,4 +1,4 @@
-"""An environment whose frames are ready: what remains of the time is the recorder's."""
+"""An environment with prepared frames, so that the measured time is the recorder's."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ class PreparedEnv(gym.Env[NDArray[np.float32], Any]):
 
     Args:
         frames: The frames.
-        fresh: Give a copy in memory of its own each time, as environments do; else the
+        fresh: Whether each frame is a new copy, as that of an environment is, rather than the
             prepared array itself.
-        episode_length: After so many steps an episode is truncated; 0 for never.
+        episode_length: Steps after which an episode is truncated; 0 for never.
     """
 
     metadata: dict[str, Any] = {"render_modes": ["rgb_array"], "render_fps": 30}  # noqa: RUF012

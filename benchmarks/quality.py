@@ -17,7 +17,7 @@ _MAX_PIXELS_COMPARED = 40_000_000  # Comparing takes longer than encoding.
 
 
 def look_at(path: Path, clip: Clip, recorder: Recorder, scratch: Path) -> dict[str, float]:
-    """Count and compare, as far as ffprobe and ffmpeg are there to do it."""
+    """Count and compare frames, if ffprobe and ffmpeg are installed."""
     found = {"kilobytes": path.stat().st_size / 1000}
     if shutil.which("ffprobe"):
         found["frames"] = _num_frames(path)
@@ -27,7 +27,7 @@ def look_at(path: Path, clip: Clip, recorder: Recorder, scratch: Path) -> dict[s
 
 
 def encoder_of(path: Path) -> str:
-    """Give the version of x264 that made the file, which x264 writes into it."""
+    """Return the version of x264 that is written in the file."""
     match = re.search(rb"x264 - core (\d+)", path.read_bytes())
     return f"x264 core {match.group(1).decode()}" if match else ""
 

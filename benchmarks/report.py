@@ -25,13 +25,13 @@ _BLOCK = re.compile(r"(<!-- results: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
 def load(paths: list[Path]) -> dict[str, dict[str, Any]]:
-    """Read results, by the name of the benchmark."""
+    """Return results by the name of their benchmark."""
     read = (json.loads(path.read_text()) for path in paths)
     return {results["benchmark"]: results for results in read}
 
 
 def main() -> None:
-    """Rewrite every block that there are results for."""
+    """Rewrite every block for which there are results."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("results", nargs="+", type=Path)
     parser.add_argument("--document", type=Path, default=DOCUMENT)

@@ -32,7 +32,7 @@ COLUMNS = [
 
 
 def measure(arguments: Arguments) -> Results:
-    """Play whole episodes and time what lies between them."""
+    """Play whole episodes and time the resets between them."""
     gym.logger.min_level = gym.logger.ERROR  # The folder exists: known.
     results = Results("reset_stall", str(__doc__), COLUMNS, arguments)
     with tempfile.TemporaryDirectory(dir=memory_folder()) as folder:
@@ -66,7 +66,7 @@ def measure(arguments: Arguments) -> Results:
 def _play(
     name: str, clip: Frames, length: int, num_resets: int, folder: Path
 ) -> tuple[list[float], float]:
-    """Give the seconds of each reset, and how long the worst one waited for a core."""
+    """Return the seconds of each reset, and how long the worst one waited for a core."""
     env = WRAPPERS[name](PreparedEnv(clip, episode_length=length), folder)
     env.reset()
     resets = []

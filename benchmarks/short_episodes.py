@@ -29,7 +29,7 @@ COLUMNS = [
 
 
 def measure(arguments: Arguments) -> Results:
-    """Let short and shorter recordings take turns."""
+    """Measure recordings of eleven frames and of one, in turns."""
     results = Results("short_episodes", str(__doc__), COLUMNS, arguments)
     with tempfile.TemporaryDirectory(dir=memory_folder()) as folder:
         for size, num_threads in SIZES.items():

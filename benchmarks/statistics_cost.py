@@ -27,7 +27,7 @@ NUM_ENVS = (8, 64, 1024)
 
 
 class IdleEnv(gym.Env[Any, Any]):
-    """Counts to the end of the episode."""
+    """An environment that only counts its steps."""
 
     observation_space = gym.spaces.Discrete(1)
     action_space = gym.spaces.Discrete(1)
@@ -44,7 +44,7 @@ class IdleEnv(gym.Env[Any, Any]):
 
 
 class IdleVectorEnv(gym.vector.VectorEnv[Any, Any, Any]):
-    """Has episodes of equal length that begin and end one after the other, as in training."""
+    """A vector of environments whose episodes are equally long and end at different steps."""
 
     single_observation_space = gym.spaces.Discrete(1)
     single_action_space = gym.spaces.Discrete(1)
@@ -72,7 +72,7 @@ class IdleVectorEnv(gym.vector.VectorEnv[Any, Any, Any]):
 
 
 def measure(arguments: Arguments) -> Results:
-    """Compare single environments, then vectors of several sizes."""
+    """Measure single environments, then vectors of several sizes."""
     results = Results("statistics_cost", str(__doc__), COLUMNS, arguments)
     _compare(results, "one environment", "wrappers", IdleEnv, arguments.pick(50_000, 20_000))
     for num_envs in NUM_ENVS:
@@ -105,7 +105,7 @@ def _compare(
 
 
 def _step(env: Any, num_steps: int) -> float:
-    """Give the median over whole episodes, which leaves interruptions out."""
+    """Return the median over whole episodes, on which interruptions have no effect."""
     env.reset()
     times = []
     for _ in range(num_steps // EPISODE_LENGTH):

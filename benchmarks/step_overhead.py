@@ -36,7 +36,7 @@ COLUMNS = [
 
 
 class RenderAlone(gym.Wrapper[Any, Any, Any, Any]):
-    """Renders when recording would and lets go of the frame: what it cannot do without."""
+    """Renders when recording would, and drops the frame: the part that recording cannot avoid."""
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
@@ -71,7 +71,7 @@ WRAPPERS: dict[str, Callable[[gym.Env[Any, Any], Path], gym.Env[Any, Any]]] = {
 
 
 def measure(arguments: Arguments, sizes: tuple[str, ...] = SIZES) -> Results:
-    """Let the wrappers step in turn."""
+    """Measure the steps of the wrappers, in turns."""
     gym.logger.min_level = gym.logger.ERROR  # The folder exists: known.
     results = Results("step_overhead", str(__doc__), COLUMNS, arguments)
     num_steps = arguments.pick(60, 30)
@@ -93,7 +93,7 @@ def measure(arguments: Arguments, sizes: tuple[str, ...] = SIZES) -> Results:
 
 
 def _step(name: str, clip: Frames, folder: Path) -> tuple[list[float], list[float]]:
-    """Give what each step took, by the clock and of this thread's CPU time."""
+    """Return the wall-clock and the CPU seconds of each step."""
     env = WRAPPERS[name](PreparedEnv(clip), folder)
     env.reset()
     seconds, cpu_seconds = [], []

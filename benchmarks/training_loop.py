@@ -63,7 +63,7 @@ TRAININGS = {
 
 
 def measure(arguments: Arguments) -> Results:
-    """Train everywhere, with each placement in a process of its own."""
+    """Train in all environments, each placement in its own process."""
     results = Results("training_loop", str(__doc__), COLUMNS, arguments)
     placements = PLACEMENTS if usable_cpus() > 1 else PLACEMENTS[:1]
     for name, training in TRAININGS.items():
@@ -86,7 +86,7 @@ def measure(arguments: Arguments) -> Results:
 def _train(
     training: Training, placement: str, num_steps: int, num_rounds: int
 ) -> list[tuple[str, dict[str, float]]]:
-    """Run in a fresh process; give each contender's blocks in the order they ran."""
+    """Return each contender's blocks in their order. Runs in a fresh process."""
     gym.logger.min_level = gym.logger.ERROR  # Metadata and folders that exist: known.
     os.environ.setdefault("MUJOCO_GL", "egl")
     if placement != "any core":
@@ -160,14 +160,14 @@ def _block(
 
 
 class _StaysOpen(gym.Wrapper[Any, Any, Any, Any]):
-    """Lets a recorder close while the environment is used again: opening MuJoCo takes seconds."""
+    """Keeps the environment open when a recorder closes, as opening MuJoCo takes seconds."""
 
     def close(self) -> None:
         pass
 
 
 class Policy:
-    """Something of the size of a small network on one core: about a millisecond for a batch."""
+    """Stands for a small network on one core: a batch takes about a millisecond."""
 
     def __init__(self, env: gym.Env[Any, Any]) -> None:
         random = np.random.default_rng(1)

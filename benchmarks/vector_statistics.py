@@ -34,7 +34,7 @@ BLOCK_LENGTH = 50
 
 
 def measure(arguments: Arguments) -> Results:
-    """Compare for vectors of several sizes."""
+    """Measure vectors of several sizes."""
     results = Results("vector_statistics", str(__doc__), COLUMNS, arguments)
     for num_envs in NUM_ENVS:
         case = f"{num_envs} CartPoles"
@@ -64,7 +64,7 @@ def _make(num_envs: int) -> Any:
 
 
 def _step(envs: Any, actions: Any) -> float:
-    """Give the median over a block, which leaves interruptions out."""
+    """Return the median over a block, on which interruptions have no effect."""
     times = []
     for action in actions:
         start = time.perf_counter()

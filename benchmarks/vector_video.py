@@ -39,7 +39,7 @@ SEPARATE = "gymreel, separate"
 
 
 def measure(arguments: Arguments) -> Results:
-    """Compare, each contender in turn, in a process of its own for each size."""
+    """Measure the contenders in turns, each size in its own process."""
     results = Results("vector_video", str(__doc__), COLUMNS, arguments)
     case = f"{NUM_ENVS} Breakouts"
     num_steps = arguments.pick(200, 40)
@@ -55,7 +55,7 @@ def measure(arguments: Arguments) -> Results:
 
 
 class _RenderAlone(VectorWrapper[Any, Any, Any, Any, Any]):
-    """Renders when recording would and lets go of the frames: what it cannot do without."""
+    """Renders when recording would, and drops the frames: the part that recording cannot avoid."""
 
     def reset(self, *, seed: Any = None, options: dict[str, Any] | None = None) -> Any:
         result = self.env.reset(seed=seed, options=options)
@@ -69,7 +69,7 @@ class _RenderAlone(VectorWrapper[Any, Any, Any, Any, Any]):
 
 
 class _StaysOpen(VectorWrapper[Any, Any, Any, Any, Any]):
-    """Lets a recorder close while the environments are used again."""
+    """Keeps the environments open when a recorder closes."""
 
     def close(self, **kwargs: Any) -> None:
         pass

@@ -38,7 +38,7 @@ Hand = Callable[[VideoWriter, Frames], float]
 
 
 def _clock() -> float:
-    """Measure what the clock itself takes."""
+    """Return the time that reading the clock takes."""
     start = time.perf_counter_ns()
     return (time.perf_counter_ns() - start) / 1000
 
@@ -64,7 +64,7 @@ CONTENDERS: dict[str, tuple[Hand, bool]] = {
 
 
 def measure(arguments: Arguments) -> Results:
-    """Let the ways to write a frame take turns, at all sizes."""
+    """Measure the ways to write a frame in turns, at all sizes."""
     results = Results("write_latency", str(__doc__), COLUMNS, arguments)
     with tempfile.TemporaryDirectory(dir=memory_folder()) as folder:
         count = arguments.pick(*NUM_FRAMES)

@@ -1,4 +1,4 @@
-"""What a recorder is."""
+"""The interface of a recorder."""
 
 from __future__ import annotations
 
@@ -38,10 +38,10 @@ class Recorder(ABC):
     """One way to make a video file.
 
     Attributes:
-        name: As the tables call it.
-        note: What a reader has to know to judge the row.
-        matrix: How it converts RGB, whatever the file says, so that its quality can be
-            measured fairly.
+        name: Name in the tables.
+        note: Remark that a reader needs to judge the row.
+        matrix: Colour matrix that it converts with, whatever the file says, for a fair
+            measurement of quality.
     """
 
     name: str
@@ -49,11 +49,11 @@ class Recorder(ABC):
     matrix: Literal["bt601", "bt709"] = "bt709"
 
     def prepare(self, clip: Clip) -> None:  # noqa: B027  # Most have nothing to do.
-        """Do what is not to be measured."""
+        """Prepare the recording. Not measured."""
 
     @abstractmethod
     def record(self, clip: Clip, path: Path) -> None:
-        """Make the complete file. Measured."""
+        """Write the complete file. Measured."""
 
     def clean_up(self, clip: Clip) -> None:  # noqa: B027
         """Undo ``prepare``."""

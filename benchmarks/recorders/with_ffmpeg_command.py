@@ -19,7 +19,7 @@ _QUIET = ["ffmpeg", "-hide_banner", "-loglevel", "error", "-nostdin", "-y"]
 
 
 def raw_rgb(clip: Clip, scratch: Path) -> Path:
-    """Write the clip as raw RGB, unless that is done; who asked for it last removes it."""
+    """Write the clip as raw RGB, unless it is there; its last user removes it."""
     path = scratch / f"{clip.size}-{len(clip.frames)}.rgb"
     if not path.exists():
         with path.open("wb") as file:
@@ -29,7 +29,7 @@ def raw_rgb(clip: Clip, scratch: Path) -> Path:
 
 
 def raw_input(path: Path, clip: Clip, pixel_format: str) -> list[str]:
-    """Give ffmpeg's arguments for a file of raw frames."""
+    """Return ffmpeg's arguments that describe a file of raw frames."""
     size = f"{clip.width}x{clip.height}"
     shape = ["-pixel_format", pixel_format, "-video_size", size, "-framerate", str(FPS)]
     return ["-f", "rawvideo", *shape, "-i", str(path)]

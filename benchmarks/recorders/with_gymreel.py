@@ -9,7 +9,7 @@ from recorders.base import CRF, FPS, PRESET, Clip, Recorder
 
 
 class GymreelRecorder(Recorder):
-    """Borrows frames, as it does with those that an environment has just rendered."""
+    """Borrows frames, as recorders do with frames that were just rendered."""
 
     name = "gymreel"
     copy = False
@@ -21,7 +21,7 @@ class GymreelRecorder(Recorder):
 
 
 class CopyingGymreelRecorder(GymreelRecorder):
-    """Copies each frame first, as it does with those that somebody else can still reach."""
+    """Copies each frame, as recorders do with frames that something else can reach."""
 
     name = "gymreel, frames copied"
     copy = True

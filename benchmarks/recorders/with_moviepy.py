@@ -20,7 +20,7 @@ __all__ = ["same_settings"]
 
 @contextlib.contextmanager
 def same_settings() -> Iterator[None]:
-    """Let moviepy encode with everybody's settings: its wrappers pass none on."""
+    """Make moviepy encode with the common settings, as its wrappers pass none on."""
     original = ImageSequenceClip.write_videofile
 
     def write_videofile(clip: ImageSequenceClip, filename: str, **arguments: Any) -> None:
