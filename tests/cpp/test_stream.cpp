@@ -271,6 +271,30 @@ TEST_CASE("stream: another size and a frame after the end are refused, and the t
     CHECK(stream.stats().num_written == 1);
 }
 
+TEST_CASE("stream: counts among the open encoders as long as it has one, however often it rests") {
+    if (avcodec_find_encoder_by_name("libx264") == nullptr) return;
+    const TemporaryFolder folder;
+    Stream stream({mp4_config(), {folder / "video", "mp4", {}}, 1 << 20}, budget);
+    SpentFrames spent;
+    std::atomic<int> num_open{0};
+    const auto write_and_rest = [&](std::uint8_t grey) {
+        const GreyFrame frame(grey);
+        stream.enqueue_copy(frame.view());
+        do stream.run_slice({spent, num_open});
+        while (stream.rests_until());
+    };
+    write_and_rest(0);
+    CHECK(num_open == 1);  // The encoder for the next run is open already.
+    write_and_rest(10);
+    CHECK(num_open == 0);
+    write_and_rest(20);
+    CHECK(num_open == 0);
+    stream.finish();
+    stream.run_slice({spent, num_open});
+    stream.complete();
+    CHECK(are_greys(decode(folder / "video"), 0, 10, 3));
+}
+
 TEST_CASE("stream: without frames there is no file") {
     const TemporaryFolder folder;
     Stream stream(config_of(folder / "video"), budget);

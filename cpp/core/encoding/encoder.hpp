@@ -58,11 +58,15 @@ public:
     /// Errors: also Error (encode) if the encoder has not made one packet per frame.
     void flush(const PacketSink& sink);
 
-    /// Pass every packet that the encoder still holds to `sink`, and free FFmpeg's encoder until the next frame.
+    /// Pass every packet that the encoder still holds to `sink`, and free FFmpeg's encoder until the next frame. The first
+    /// call opens the encoder for the next run already, to find out whether that is possible, and keeps it.
     ///
     /// Return false, having done nothing, if the encoder cannot be opened a second time: it keeps the statistics of a
     /// whole pass, or it describes its stream differently each time.
     bool drain(const PacketSink& sink);
+
+    /// Whether FFmpeg's encoder is open, and takes the memory and threads of one.
+    bool is_open() const noexcept { return avcodec_is_open(context_.get()) != 0; }
 
     /// Return the number of frames whose packets have not come out yet.
     std::int64_t num_held() const noexcept { return next_pts_ - num_packets_; }
@@ -79,7 +83,6 @@ public:
     const AVCodecContext& context() const noexcept { return *context_; }
 
 private:
-    bool is_open() const noexcept { return avcodec_is_open(context_.get()) != 0; }
     bool has_seen_nothing() const noexcept { return next_pts_ == run_start_; }
     CodecContextPtr make_context() const;
     CodecContextPtr open(Lookahead lookahead) const;

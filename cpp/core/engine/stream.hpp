@@ -185,17 +185,19 @@ private:
     std::optional<StreamResult> result_;
     std::optional<RestingStreams::Time> rests_until_;
     Metadata late_metadata_;
-    int width_ = 0;  // Of the first frame; 0 before it.
+    std::vector<std::uint8_t> bytes_;  // Of a stream in memory that is done.
+    int width_ = 0;                    // Of the first frame; 0 before it.
     int height_ = 0;
+    // From here on not under the mutex.
 
-    // Touched by the worker that runs the slice, and by nobody else.
+    TargetClaim claim_;  // Has a lock of its own.
+
+    // Touched by the thread that runs the slice or completes the stream, and by no other.
     std::optional<EncoderCount> encoder_count_;
     std::optional<Encoder> encoder_;
     std::optional<RecordingFile> file_;
     HeldFrames held_;
     Pace pace_;
-    std::vector<std::uint8_t> bytes_;
-    TargetClaim claim_;
 };
 
 }  // namespace gymreel
