@@ -190,6 +190,25 @@ TEST_CASE("engine: finish_all finishes every stream, and after stop_workers work
     engine.stop_workers();  // Without any.
 }
 
+TEST_CASE("engine: stop_workers empties the line although idle workers were replaced a moment before") {
+    const TemporaryFolder folder;
+    Engine& engine = Engine::instance();
+    const int num_threads = engine.num_threads();
+    for (int round = 0; round < 100; ++round) {
+        const auto warm_up = engine.open(config_of(folder / "warm-up"));
+        engine.write_copy(warm_up, GreyFrame(0).view());
+        engine.finish(warm_up);
+        wait_for(*warm_up);
+        engine.set_num_threads(1 + round % 2);  // The workers that wait for work are told to leave.
+        const auto stream = engine.open(config_of(folder / "video"));
+        engine.write_copy(stream, GreyFrame(round).view());
+        engine.finish(stream);
+        engine.stop_workers();
+        REQUIRE(stream->wait_until_done(0ms));
+    }
+    engine.set_num_threads(num_threads);
+}
+
 TEST_CASE("engine: what the encoder gives at once is in the file soon, though no frame follows") {
     const TemporaryFolder folder;
     Engine& engine = Engine::instance();

@@ -175,6 +175,10 @@ std::size_t Engine::max_pending_bytes() { return budget_.limit(); }
 
 void Engine::replace_workers(std::unique_lock<std::mutex>& lock) {
     ++epoch_;
+    // Those of an earlier epoch count no more: they take nothing from the line, however late they wake up.
+    num_idle_ = 0;
+    num_asleep_ = 0;
+    has_watcher_ = false;
     // They leave after their slice, and nobody needs to know when.
     for (std::thread& worker : workers_) worker.detach();
     workers_.clear();
@@ -276,26 +280,28 @@ bool Engine::wait_for_work(std::unique_lock<std::mutex>& lock, unsigned epoch) {
         line_up_due_streams();
         return !line_.empty() || is_over(epoch);
     };
+    if (epoch != epoch_) return false;
     ++num_idle_;
     if (!has_watcher_) {
         has_watcher_ = true;
         const auto end = Clock::now() + watch_time;
         while (!is_awaited() && Clock::now() < end) work_to_do_.wait_for(lock, look_interval);
+        if (epoch != epoch_) return false;
         has_watcher_ = false;
     }
     while (!is_awaited()) {
         if (resting_.empty() && num_encoders_ == 0) {
             ++num_asleep_;
             work_to_do_.wait(lock);
-            --num_asleep_;
+            if (epoch == epoch_) --num_asleep_;
         } else {
             const auto latest = Clock::now() + rest_interval;
             work_to_do_.wait_until(lock, resting_.empty() ? latest : std::min(latest, resting_.first_due()));
         }
     }
+    if (epoch != epoch_) return false;  // Workers of an earlier epoch leave the line to their successors.
     --num_idle_;
-    // When stopping, the line is worked off first; workers of an earlier epoch leave it to their successors.
-    return epoch == epoch_ && !line_.empty();
+    return !line_.empty();  // When stopping, the line is worked off first.
 }
 
 }  // namespace gymreel

@@ -25,6 +25,12 @@ namespace gymreel {
 /// Between two frames a stream rests until the time at which a kill would cost too much of it. The workers that have
 /// nothing else to do wait until the first of these times, and then work on that stream as if a frame had come.
 ///
+///     write() ──▶ queue ──▶ line ──▶ worker: a slice ──┬─▶ line        more is queued (behind the others)
+///                  ▲         ▲                         ├─▶ resting     nothing is queued, something is held back
+///                  │         └──── its time has come ──┼───┘
+///                  └────────────── the next write() ◀──┼─▶ (nowhere)   nothing is queued, nothing is held back
+///     finish() ─────────────▶ line ──▶ last slices ────┴─▶ completer   the file gets its name; the stream is done
+///
 /// Waking a thread is a system call that costs the writing thread more than everything else a write does. So while
 /// small frames keep coming, one idle worker, the watcher, looks at the line every few milliseconds by itself, and
 /// write() wakes nobody. The memory of large frames is wanted back at once: they are worth the call.
