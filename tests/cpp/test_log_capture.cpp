@@ -9,6 +9,7 @@ extern "C" {
 #include <doctest/doctest.h>
 
 #include <cerrno>
+#include <cstdarg>
 #include <string>
 #include <thread>
 
@@ -45,6 +46,16 @@ TEST_CASE("log capture: the innermost listens, and the outer one goes on afterwa
     }
     av_log(nullptr, AV_LOG_ERROR, "third\n");
     CHECK(LogCapture::text() == "first\nthird\n");
+}
+
+TEST_CASE("log capture: listens again after somebody else has set the callback of the process") {
+    {
+        const LogCapture first;
+    }
+    av_log_set_callback([](void*, int, const char*, va_list) {});
+    const LogCapture capture;
+    av_log(nullptr, AV_LOG_ERROR, "heard\n");
+    CHECK(LogCapture::text() == "heard\n");
 }
 
 TEST_CASE("log capture: threads do not hear each other") {

@@ -5,7 +5,7 @@ extern "C" {
 }
 
 #include <array>
-#include <mutex>
+#include <new>
 
 namespace gymreel {
 namespace {
@@ -17,9 +17,9 @@ thread_local LogCapture* innermost = nullptr;
 }  // namespace
 
 LogCapture::LogCapture() noexcept : outer_(innermost) {
-    // The process has one callback. It never calls Python, which would deadlock on the GIL.
-    static std::once_flag installed;
-    std::call_once(installed, [] { av_log_set_callback(&LogCapture::listen); });
+    // The process has one callback. It is set each time, because another user of the same FFmpeg may have replaced it.
+    // Ours never calls Python, which would deadlock on the GIL.
+    if (outer_ == nullptr) av_log_set_callback(&LogCapture::listen);
     innermost = this;
 }
 

@@ -6,8 +6,9 @@
 namespace gymreel {
 
 /// A scope in which warnings and errors that FFmpeg logs on this thread are kept. Why an encoder refuses a size or an
-/// option is only found in the log. Messages outside of any capture go to FFmpeg's default callback, because FFmpeg offers
-/// no way to find the callback that was set before.
+/// option is only found in the log. The first capture, and each later one, sets the callback of the process. Messages
+/// outside of any capture go to FFmpeg's default callback, because FFmpeg offers no way to find the one that was set
+/// before.
 ///
 /// Thread: the one that made it. Captures nest, and the innermost one receives the messages.
 /// Errors: none. If memory runs out, messages are lost.
