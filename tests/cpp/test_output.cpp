@@ -16,6 +16,11 @@
 #include <string>
 #include <thread>
 
+#ifdef __linux__
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
+
 namespace {
 
 using namespace gymreel;
@@ -154,6 +159,36 @@ TEST_CASE("output: nobody who comes for leftovers takes a file that is being wri
     is_over = true;
     remover.join();
     CHECK(num_published == num_files);
+}
+
+#endif
+
+#ifdef __linux__
+
+namespace {
+
+std::atomic<bool> are_locks_refused{false};
+
+}  // namespace
+
+/// Comes before the C library's, so that a test can refuse locks as if another process had them.
+extern "C" int flock(int descriptor, int operation) noexcept {
+    if (!are_locks_refused) return static_cast<int>(syscall(SYS_flock, descriptor, operation));
+    errno = EWOULDBLOCK;
+    return -1;
+}
+
+TEST_CASE("output: a file that cannot be locked leaves nothing behind") {
+    const TemporaryFolder folder;
+    are_locks_refused = true;
+    try {
+        FileOutput(folder / "video", FileOutput::Open::create);
+        FAIL("the file was made");
+    } catch (const Error& error) {
+        CHECK(error.info().code == EEXIST);
+    }
+    are_locks_refused = false;
+    CHECK(folder.files().empty());
 }
 
 #endif

@@ -38,6 +38,7 @@ FileOutput::FileOutput(std::filesystem::path path, Open how) : path_(std::move(p
     }
     // After it was opened here, its writer may have completed it and released the lock.
     if (!os_file::try_to_lock(descriptor_) || (how == Open::leftover && !os_file::has_name(descriptor_, path_))) {
+        if (how == Open::create) discard();  // Else an empty file would stay.
         close();
         fail(how == Open::create ? EEXIST : EBUSY, "lock the output file");
     }
