@@ -79,7 +79,8 @@ def set_max_pending_bytes(num_bytes: int) -> None:
 
     The default is 512 MiB, or a quarter of the memory limit of the process's control group if that
     is less. Each writer also has a limit of its own, ``max_pending_bytes``. A writer may always
-    queue one frame, so the total is bounded by this limit plus one frame per writer.
+    queue one frame, so the total is bounded by this limit plus one frame per writer. Besides, a
+    writer keeps at most two buffers of copied frames for reuse.
 
     Args:
         num_bytes: The limit, in bytes.
