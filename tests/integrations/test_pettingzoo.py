@@ -12,7 +12,7 @@ import gymnasium as gym
 import numpy as np
 import pytest
 
-from gymreel import ConfigError, Episode, FrameTypeError, keep, read_episodes
+from gymreel import ConfigError, Episode, FrameTypeError, OutputError, keep, read_episodes
 from gymreel.triggers import always, at, never
 from support.video_reader import count_frames, names_in, numbers_in, probe, tags
 
@@ -217,6 +217,17 @@ def test_a_video_that_fails_costs_one_warning(tmp_path: Path) -> None:
     with pytest.raises(FrameTypeError):
         play_parallel(env)
     env.close()
+
+
+def test_a_clip_that_cannot_start_at_the_last_step_leaves_the_outcome(tmp_path: Path) -> None:
+    (tmp_path / "rl-video-step-4.mp4").mkdir()
+    env = RecordVideo(NumberedGame(), tmp_path, step_trigger=at({4}), on_error="raise")
+    with pytest.raises(OutputError, match="rl-video-step-4"):
+        play_parallel(env)
+    env.reset()
+    env.close()
+    (episode,) = read_episodes(tmp_path)
+    assert (episode.length, episode.terminated, episode.truncated) == (5, False, True)
 
 
 def test_bad_arguments(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import gymnasium as gym
 import numpy as np
 import pytest
 
+from gymreel import read_episodes
 from gymreel.errors import (
     CodecNotFoundError,
     ConfigError,
@@ -22,7 +23,7 @@ from gymreel.errors import (
     GymreelError,
     OutputError,
 )
-from gymreel.triggers import always
+from gymreel.triggers import always, at
 from gymreel.wrappers import RecordVideo
 from support.environments import NumberedEnv, numbered_frame, run_episodes
 from support.frames import needs_x264
@@ -168,6 +169,26 @@ class TestFailures:
         run_episodes(env)
         env.close()
         assert numbers_in(folder / SECOND) == [2, 3, 4, 5]
+
+    def test_a_clip_that_cannot_start_at_the_last_step_leaves_the_outcome(
+        self, folder: Path
+    ) -> None:
+        class Winning(NumberedEnv):
+            def step(self, action: int) -> tuple[int, float, bool, bool, dict[str, Any]]:
+                return (*super().step(action)[:4], {"won": True})
+
+        (folder / "rl-video-step-1.mp4").mkdir(parents=True)
+        env = RecordVideo(
+            Winning(2), folder, step_trigger=at({1}), on_error="raise", episode_log=True
+        )
+        env.reset()
+        env.step(0)
+        with pytest.raises(OutputError, match="rl-video-step-1"):
+            env.step(0)
+        env.reset()
+        env.close()
+        (episode,) = read_episodes(folder)
+        assert (episode.length, episode.terminated, episode.info) == (2, True, {"won": True})
 
     @needs_x264
     def test_a_size_that_the_encoder_refuses(self, folder: Path) -> None:

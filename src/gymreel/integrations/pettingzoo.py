@@ -177,13 +177,15 @@ class RecordVideo(EpisodeRecordingWrapper):
         totals.return_ = add_reward(totals.return_, together)
         if self.recording:
             self._recorder.frames.add_step(together)
-        if self.step_trigger and self.step_trigger(self.step_id):
-            self.start_recording(f"{self.name_prefix}-step-{self.step_id}")
+        # Before the trigger or the start of a recording can raise, which would lose the outcome.
         if has_ended:
             totals.terminated = any(ends_episode(terminated, False) for terminated in terminations)
             totals.truncated = any(ends_episode(truncated, False) for truncated in truncations)
             # A game without agents is over, whatever their flags say.
             totals.terminated |= not totals.truncated
+        if self.step_trigger and self.step_trigger(self.step_id):
+            self.start_recording(f"{self.name_prefix}-step-{self.step_id}")
+        if has_ended:
             self._report_episode()
 
     def _capture_frame(self) -> None:

@@ -185,17 +185,19 @@ class RecordVideo(
         totals.return_ = add_reward(totals.return_, reward)
         if self.recording:
             self._recorder.frames.add_step(reward)
-
-        if self.step_trigger and self.step_trigger(self.step_id):
-            self.start_recording(f"{self.name_prefix}-step-{self.step_id}")
         try:
             is_over = bool(terminated or truncated)
         except Exception:  # Many environments in one, whose flags are arrays or tensors.
             is_over = False
             totals.flags, totals.info = (terminated, truncated), info
+        # Before the trigger or the start of a recording can raise, which would lose the outcome.
         if is_over:
             totals.terminated, totals.truncated = bool(terminated), bool(truncated)
             totals.info = info
+
+        if self.step_trigger and self.step_trigger(self.step_id):
+            self.start_recording(f"{self.name_prefix}-step-{self.step_id}")
+        if is_over:
             self._report_episode()
         if self.recording:
             self._record_frame()
