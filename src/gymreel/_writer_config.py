@@ -62,6 +62,9 @@ GIF_FPS = (Fraction(100, 65535), Fraction(50))
 
 _FPS = (Fraction(1, 1000), Fraction(1000))  # Matroska counts in milliseconds.
 
+_MAX_MPEG4_TICKS = 65535
+"""Most ticks per second of MPEG-4 Part 2, whose streams store that number in 16 bits."""
+
 
 class EncodingOptions(TypedDict, total=False):
     """The keyword arguments that writers and recorders have in common."""
@@ -145,7 +148,7 @@ class WriterConfig:
         max_pending_bytes = check_whole_number(
             "max_pending_bytes", given["max_pending_bytes"], at_least=1, at_most=sys.maxsize
         )
-        fps = _check_fps(given["fps"], container)
+        fps = _check_fps(given["fps"], container, encoder)
         return cls(
             container=container,
             encoder=encoder,
@@ -207,7 +210,7 @@ def _check_encoder_options(
     return pairs
 
 
-def _check_fps(fps: float | Fraction, container: Container) -> Fraction:
+def _check_fps(fps: float | Fraction, container: Container, encoder: CodecInfo) -> Fraction:
     low, high = GIF_FPS if container.muxer == "gif" else _FPS
     number = check_number("fps", fps, is_finite=True)
     fraction = Fraction(number).limit_denominator(10010)  # Allows 2997/100 and 30000/1001.
@@ -215,6 +218,10 @@ def _check_fps(fps: float | Fraction, container: Container) -> Fraction:
         raise ConfigError(
             f"fps={show(fps)} must be from {float(low):g} to {float(high):g} in {container.muxer}"
         )
+    if encoder.codec == "mpeg4" and fraction.numerator > _MAX_MPEG4_TICKS:
+        # A tick is 1 / numerator s. The nearest duration of a frame that is a whole number of ticks
+        # differs by less than one part in 65535.
+        fraction = 1 / (1 / fraction).limit_denominator(_MAX_MPEG4_TICKS)
     return fraction
 
 

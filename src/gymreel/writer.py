@@ -61,6 +61,7 @@ class VideoWriter:
             complete. This is always a file name, never a URL.
         fps: Frames per second, up to 1000, or 50 for GIF. A float is taken as the nearest fraction
             with a small denominator: 29.97 is 2997/100. Pass ``Fraction(30000, 1001)`` for NTSC.
+            MPEG-4 (``codec="mpeg4"``) gets the nearest fraction with a numerator up to 65535.
         codec: ``"auto"`` for the best encoder that FFmpeg has for the container (libx264 for mp4),
             a format such as ``"h264"``, ``"hevc"``, ``"vp9"`` or ``"av1"``, or the name of an
             encoder of FFmpeg; see ``gymreel.codecs()``.

@@ -5,11 +5,13 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable
+from fractions import Fraction
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import av
+import numpy as np
 import pytest
 
 import gymreel
@@ -22,8 +24,9 @@ from gymreel import (
     _core,
     encoders,
 )
+from gymreel._writer_config import WriterConfig
 from gymreel.encoders import CONTAINERS, ENCODERS, FORMATS
-from support.frames import need_encoder, needs_x264, noise, numbered, record
+from support.frames import need_encoder, needs_x264, noise, numbered, numbers_in, record
 from support.video_reader import count_frames, need_ffmpeg_programs, probe
 
 INSTALLED = {info.name: info for info in gymreel.codecs()}
@@ -249,6 +252,40 @@ def test_crf_and_options_reach_the_encoder_and_options_win(tmp_path: Path) -> No
     assert b"keyint=77" in path.read_bytes()
     record(path, [numbered(1)], crf=31, options={"crf": "19"})
     assert b"crf=19.0" in path.read_bytes()
+
+
+MPEG4_RATES = [
+    (16.6667, Fraction(50, 3)),
+    (Fraction(65536, 1001), Fraction(64423, 984)),
+    (999.97, Fraction(32999, 33)),
+    (29.97, Fraction(2997, 100)),
+    (Fraction(65535, 10007), Fraction(65535, 10007)),
+]
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+@pytest.mark.parametrize(("fps", "rate"), MPEG4_RATES)
+def test_mpeg4_takes_the_nearest_rate_that_the_format_has(
+    tmp_path: Path, fps: float | Fraction, rate: Fraction, suffix: str
+) -> None:
+    need_encoder("mpeg4")
+    frames = [numbered(number) for number in range(4)]
+    recording = record(tmp_path / f"video{suffix}", frames, codec="mpeg4", fps=fps)
+    assert Fraction(4) / rate == pytest.approx(recording.duration_seconds, rel=1e-12)
+    assert numbers_in(recording.path) == [0, 1, 2, 3]
+    if suffix == ".mp4":  # Matroska rounds times to milliseconds.
+        (stream,) = probe(recording.path)["streams"]
+        assert Fraction(stream["r_frame_rate"]) == rate
+
+
+def test_no_rate_of_mpeg4_is_further_off_than_its_clock_allows() -> None:
+    need_encoder("mpeg4")
+    for number in (*np.geomspace(0.001, 1000, 500).tolist(), 16.6667, 999.9999):
+        exact = WriterConfig.check(".mp4", fps=number).fps
+        rate = WriterConfig.check(".mp4", codec="mpeg4", fps=number).fps
+        assert rate.numerator <= 65535
+        assert abs(rate / exact - 1) < Fraction(1, 65535)
+        assert rate == exact or exact.numerator > 65535
 
 
 @needs_x264
