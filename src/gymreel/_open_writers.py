@@ -31,7 +31,8 @@ class _Writer(Protocol):
     def poll(self) -> object: ...
 
 
-_open: weakref.WeakSet[_Writer] = weakref.WeakSet()
+_open: weakref.WeakValueDictionary[int, _Writer] = weakref.WeakValueDictionary()
+"""All writers that somebody refers to, by ``id()``."""
 _abandoned: deque[tuple[_core.Stream, Path]] = deque()
 """Streams whose writers were dropped, and their files. Nobody could be told of a failure yet."""
 
@@ -40,7 +41,7 @@ def add_writer(writer: _Writer) -> None:
     """Have a writer completed at exit, and warn of the failures of abandoned ones."""
     _at_exit_of_child.register()
     _report_abandoned()
-    _open.add(writer)
+    _open[id(writer)] = writer
 
 
 def add_abandoned(stream: _core.Stream, path: Path) -> None:
@@ -72,6 +73,15 @@ def _report_abandoned() -> None:
             warn_or_print(f"a recording failed: {error}")
 
 
+def _list_open() -> list[_Writer]:
+    """Return the open writers, while other threads may open and drop some.
+
+    Iterating over a ``WeakSet`` fails then, and a lock that one of these threads holds would never
+    be released at exit or in a forked child. ``valuerefs`` copies all references at once.
+    """
+    return [writer for reference in _open.valuerefs() if (writer := reference()) is not None]
+
+
 def _finish_at_exit() -> None:
     """Complete all recordings, and report failures that have not been reported.
 
@@ -90,7 +100,7 @@ def _finish_at_exit() -> None:
 
 def _finish_all() -> None:
     _core.finish_all()
-    for writer in list(_open):
+    for writer in _list_open():
         try:
             writer.poll()
         except GymreelError as error:
@@ -99,7 +109,7 @@ def _finish_all() -> None:
 
 
 def _print_what_is_left() -> None:
-    streams = [(writer._stream, writer.path) for writer in list(_open)] + list(_abandoned)
+    streams = [(writer._stream, writer.path) for writer in _list_open()] + list(_abandoned)
     paths = [path for stream, path in streams if stream.result() is None]
     if not paths:
         return

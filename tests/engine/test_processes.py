@@ -89,6 +89,20 @@ def test_a_failure_at_the_end_of_the_interpreter_is_a_warning(tmp_path: Path) ->
     assert numbers_in(partial) == list(range(40))
 
 
+def test_writers_that_are_opened_meanwhile_do_not_disturb_the_end(tmp_path: Path) -> None:
+    code = """
+writers = [record('video.mp4')]
+def open_another(frame, event, argument):  # As a thread may between any two lines of Python.
+    writers.append(gymreel.VideoWriter(folder / f'{len(writers)}.mp4'))
+    return open_another
+sys.settrace(open_another)
+gymreel._open_writers._finish_all()
+sys.settrace(None)
+"""
+    assert _run(tmp_path, code).stderr == ""
+    assert numbers_in(tmp_path / "video.mp4") == list(range(40))
+
+
 def test_a_function_that_runs_at_exit_may_still_record(tmp_path: Path) -> None:
     # Registered after gymreel's own, so it runs before.
     _run(tmp_path, "import atexit; atexit.register(lambda: record('video.mp4'))")
