@@ -15,6 +15,11 @@ from gymreel.errors import CodecNotFoundError, ConfigError, ConfigTypeError
 
 __all__ = ["CodecInfo", "codecs"]
 
+# SVT-AV1 bypasses FFmpeg's log, and is to print errors only. This is set here and not when the
+# encoder is chosen, because the workers of other recordings may be reading environment variables by
+# then, which in C is a data race.
+os.environ.setdefault("SVT_LOG", "1")
+
 
 @dataclass(frozen=True)
 class CodecInfo:
@@ -358,8 +363,6 @@ def encoder_options(
         if name.endswith("-params"):  # Add to ours instead of replacing them.
             chosen[name] = f"{known.options[name]}:{chosen[name]}"
     result |= chosen
-    if encoder == "libsvtav1":
-        os.environ.setdefault("SVT_LOG", "1")  # It bypasses FFmpeg's log.
     pairs = list(result.items())
     try:
         _core.check_encoder_options(encoder, pairs)

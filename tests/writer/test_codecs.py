@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -27,6 +28,7 @@ from gymreel import (
 from gymreel._writer_config import WriterConfig
 from gymreel.encoders import CONTAINERS, ENCODERS, FORMATS
 from support.frames import need_encoder, needs_x264, noise, numbered, numbers_in, record
+from support.subprocesses import run_python
 from support.video_reader import count_frames, need_ffmpeg_programs, probe
 
 INSTALLED = {info.name: info for info in gymreel.codecs()}
@@ -319,3 +321,24 @@ def test_listing_opens_no_device_and_prints_nothing() -> None:
     )
     assert int(finished.stdout) == len(INSTALLED)
     assert finished.stderr == ""
+
+
+@pytest.mark.parametrize("level", [None, "3"])
+def test_svt_is_quiet_unless_asked_and_recording_leaves_the_environment_alone(
+    tmp_path: Path, level: str | None
+) -> None:
+    need_encoder("libsvtav1")
+    script = """
+        import os, sys
+        import gymreel
+        from support.frames import noise
+        environment = dict(os.environ)
+        with gymreel.VideoWriter(sys.argv[1], codec="libsvtav1") as writer:
+            writer.write(noise(0, 64, 64))
+        assert dict(os.environ) == environment
+    """
+    environment = {name: value for name, value in os.environ.items() if name != "SVT_LOG"}
+    if level is not None:
+        environment["SVT_LOG"] = level
+    finished = run_python(script, tmp_path / "video.mkv", environment=environment)
+    assert ("Svt[info]" in finished.stderr) == (level is not None)
