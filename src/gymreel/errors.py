@@ -159,7 +159,8 @@ class FFmpegError(GymreelError):
     def __init__(
         self, errno: int, operation: str, strerror: str, filename: str = "", log: str = ""
     ) -> None:
-        super().__init__(errno, operation, strerror, filename, log)
+        # The three that OSError has as well. It would take a fourth and fifth for something else.
+        super().__init__(errno, strerror, filename)
         self.errno = errno
         self.operation = operation
         self.strerror = strerror
@@ -175,13 +176,23 @@ class FFmpegError(GymreelError):
             text += f"\nFFmpeg said:\n{self.log.strip()}"
         return text
 
-    def __reduce__(self) -> tuple[type[FFmpegError], tuple[int, str, str, str, str]]:
-        """Pickle with all five arguments; ``OSError`` would drop some of them."""
-        return type(self), (self.errno, self.operation, self.strerror, self.filename, self.log)
+    def __repr__(self) -> str:
+        """Return the call that makes an equal error."""
+        return f"{type(self).__name__}{self._arguments()!r}"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Copy and pickle with all arguments, and with notes; ``args`` holds some of them only."""
+        return type(self), self._arguments(), self.__dict__
+
+    def _arguments(self) -> tuple[int, str, str, str, str]:
+        return self.errno, self.operation, self.strerror, self.filename, self.log
 
 
 class OutputError(FFmpegError, OSError):
-    """A file could not be opened, read, written, completed or renamed."""
+    """A file could not be opened, read, written, completed or renamed.
+
+    Where the operating system refused, ``errno`` is its error number, such as ``errno.EACCES``.
+    """
 
 
 class EncodeError(FFmpegError, RuntimeError):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import builtins
+import copy
+import errno
 import inspect
 import pickle
 import re
@@ -108,6 +110,49 @@ def test_an_ffmpeg_error_says_what_why_where_and_what_ffmpeg_said() -> None:
     assert str(error) == (
         "could not write a packet: No space left on device (/a/b.mp4)\nFFmpeg said:\n[mp4] full"
     )
+
+
+def test_an_output_error_is_to_handlers_of_oserror_what_open_raises(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="No such file") as caught:
+        (tmp_path / "none").open()
+    usual = caught.value
+    error = OutputError(
+        usual.errno or 0, "read it", usual.strerror or "", str(tmp_path / "none"), "[mp4] gone"
+    )
+    for name in ("args", "errno", "strerror", "filename2"):
+        assert getattr(error, name) == getattr(usual, name)
+    assert error.filename == str(usual.filename)
+    assert (error.operation, error.log) == ("read it", "[mp4] gone")
+
+
+@pytest.mark.parametrize("kind", [FFmpegError, OutputError, EncodeError])
+def test_an_ffmpeg_error_is_printed_and_copied_with_all_that_it_knows(
+    kind: type[FFmpegError],
+) -> None:
+    error = kind(28, "write a packet", "No space left", "/a/b.mp4", "[mp4] full")
+    assert repr(error) == (
+        f"{kind.__name__}(28, 'write a packet', 'No space left', '/a/b.mp4', '[mp4] full')"
+    )
+    error.__notes__ = ["while recording"]  # As add_note() does from Python 3.11 on.
+    for again in (copy.copy(error), copy.deepcopy(error), pickle.loads(pickle.dumps(error))):
+        assert type(again) is kind
+        assert (repr(again), str(again), again.args) == (repr(error), str(error), error.args)
+        assert vars(again) == vars(error)
+
+
+@pytest.mark.parametrize("refusal", [PermissionError(errno.EACCES, "Permission denied"), OSError()])
+def test_a_folder_that_the_system_refuses_keeps_the_systems_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refusal: OSError
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise refusal
+
+    monkeypatch.setattr(Path, "mkdir", refuse)
+    with pytest.raises(OutputError, match="could not make the folder") as caught:
+        gymreel.VideoWriter(tmp_path / "folder" / "video.mp4")
+    assert caught.value.__cause__ is refusal
+    assert caught.value.errno == (refusal.errno or 0)
+    assert caught.value.filename == str(tmp_path / "folder")
 
 
 def _lines_of_tree() -> Iterator[str]:
