@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
+import inspect
 import pickle
+import pydoc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ import numpy as np
 import pytest
 
 from gymreel import ConfigError, Episode, FrameTypeError, OutputError, keep, read_episodes
+from gymreel._recording.options import DEFAULTS
 from gymreel.triggers import always, at, never
 from support.video_reader import count_frames, names_in, numbers_in, probe, tags
 
@@ -228,6 +231,25 @@ def test_a_clip_that_cannot_start_at_the_last_step_leaves_the_outcome(tmp_path: 
     env.close()
     (episode,) = read_episodes(tmp_path)
     assert (episode.length, episode.terminated, episode.truncated) == (5, False, True)
+
+
+@pytest.mark.parametrize("recorder", [RecordVideo, ParallelRecordVideo, AECRecordVideo])
+def test_help_and_signature_show_the_options(recorder: type[RecordVideo]) -> None:
+    shown = inspect.signature(recorder)
+    of_init = list(inspect.signature(recorder.__init__).parameters.values())
+    assert list(shown.parameters.values()) == of_init[1:]
+    assert list(shown.parameters)[:2] == ["env", "video_folder"]
+    assert {"every", *DEFAULTS} <= set(shown.parameters)
+    title = pydoc.render_doc(recorder).partition("Wrapper that records")[0]
+    assert "env: 'AECEnv | ParallelEnv'" in title
+
+
+def test_the_signature_of_a_subclass_is_its_own() -> None:
+    class Named(ParallelRecordVideo):
+        def __init__(self, env: Any, name: str) -> None:
+            super().__init__(env, f"videos/{name}")
+
+    assert list(inspect.signature(Named).parameters) == ["env", "name"]
 
 
 def test_bad_arguments(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 from collections.abc import Callable, Iterable, Mapping
 from fractions import Fraction
@@ -212,6 +213,12 @@ class RecordVideo(EpisodeRecordingWrapper):
     def __getstate__(self) -> dict[str, Any]:
         """Copy and pickle as not recording, with an episode of its own."""
         return {**super().__getstate__(), "_returns": dict(self._returns)}
+
+
+# Of a class with both methods, inspect.signature() and help() show the parameters of __new__.
+RecordVideo.__new__.__signature__ = inspect.signature(  # type: ignore[attr-defined]
+    RecordVideo.__init__
+)
 
 
 class ParallelRecordVideo(RecordVideo, BaseParallelWrapper):
