@@ -1,6 +1,7 @@
 #pragma once
 
 #include "core/engine/held_frames.hpp"
+#include "core/file/container_kind.hpp"
 
 #include <algorithm>
 #include <chrono>
@@ -19,8 +20,6 @@ public:
     using Clock = HeldFrames::Clock;
     using Time = HeldFrames::Time;
 
-    /// A fragment ends after that time, of the video's as well as of the wall clock's.
-    static constexpr std::chrono::milliseconds fragment_time{250};
     /// A stream without a new frame for that long rests: the encoder gives out what it holds back.
     static constexpr std::chrono::milliseconds rest_after{500};
     /// A frame is not held back longer, although more come,

@@ -2,6 +2,7 @@
 
 #include "core/ffmpeg/av_error.hpp"
 #include "core/ffmpeg/codec_opening.hpp"
+#include "core/file/container_kind.hpp"
 
 #include <array>
 #include <mutex>
@@ -13,8 +14,12 @@ namespace gymreel {
 namespace {
 
 const char* demuxer_name(const std::string& muxer) {
-    if (Muxer::is_mp4(muxer)) return "mov";
-    return muxer == "webm" ? "matroska" : muxer.c_str();
+    switch (container_kind(muxer)) {
+        case ContainerKind::mp4: return "mov";
+        case ContainerKind::matroska: return "matroska";
+        case ContainerKind::gif: return "gif";
+    }
+    return muxer.c_str();
 }
 
 InputContextPtr open_input(AVIOContext* io, const std::string& muxer) {
@@ -53,8 +58,8 @@ Demuxer::Demuxer(ByteSource& bytes, const std::string& muxer)
     : io_(bytes),
       context_(open_input(io_.get(), muxer)),
       extradata_filter_(make_extradata_filter(stream())),
-      is_gif_(muxer == "gif"),
-      keeps_decoding_times_(muxer != "matroska" && muxer != "webm") {}
+      is_gif_(container_kind(muxer) == ContainerKind::gif),
+      keeps_decoding_times_(container_kind(muxer) != ContainerKind::matroska) {}
 
 bool Demuxer::read(AVPacket& packet) {
     for (;;) {

@@ -1,7 +1,7 @@
 #include "core/file/integrity_mark.hpp"
 
 #include "core/ffmpeg/av_error.hpp"
-#include "core/file/muxer.hpp"
+#include "core/file/container_kind.hpp"
 
 extern "C" {
 #include <libavutil/murmur3.h>
@@ -26,13 +26,13 @@ std::uint64_t from_big_endian(const std::uint8_t* bytes) {
 MarkChain::MarkChain(const std::string& muxer) : hasher_(av_murmur3_alloc()) {
     if (!hasher_) throw std::bad_alloc();
     constexpr auto size = static_cast<std::uint8_t>(content_size);
-    if (Muxer::is_mp4(muxer)) {
-        beginning_ = {0, 0, 0, 8 + size, 'u', 'u', 'i', 'd'};
-    } else if (muxer == "gif") {
-        beginning_ = {0x21, 0xFF, 11, 'G', 'Y', 'M', 'R', 'E', 'E', 'L', ' ', '1', '.', '0', size};
-        ending_ = {0};
-    } else {
-        beginning_ = {0xEC, 0x80 | size};
+    switch (container_kind(muxer)) {
+        case ContainerKind::mp4: beginning_ = {0, 0, 0, 8 + size, 'u', 'u', 'i', 'd'}; break;
+        case ContainerKind::matroska: beginning_ = {0xEC, 0x80 | size}; break;
+        case ContainerKind::gif:
+            beginning_ = {0x21, 0xFF, 11, 'G', 'Y', 'M', 'R', 'E', 'E', 'L', ' ', '1', '.', '0', size};
+            ending_ = {0};
+            break;
     }
     beginning_.insert(beginning_.end(), mark_signature.begin(), mark_signature.end());
 }

@@ -2,6 +2,7 @@
 
 #include "core/ffmpeg/av_error.hpp"
 #include "core/ffmpeg/log_capture.hpp"
+#include "core/file/container_kind.hpp"
 #include "core/file/memory_output.hpp"
 
 #include <new>
@@ -29,7 +30,7 @@ Muxer::Muxer(ByteStore& output, const MuxerConfig& config, const AVCodecParamete
       io_(output, IoHandle::writable),
       context_(avformat_alloc_context()),
       time_base_(time_base),
-      has_fragments_(config.is_growing && config.muxer != "gif") {
+      has_fragments_(config.is_growing && container_kind(config.muxer) != ContainerKind::gif) {
     if (!context_) throw std::bad_alloc();
     context_->oformat = find_muxer(config.muxer);
     context_->pb = io_.get();
@@ -45,7 +46,7 @@ Muxer::Muxer(ByteStore& output, const MuxerConfig& config, const AVCodecParamete
     if (track == nullptr) throw std::bad_alloc();
     check(avcodec_parameters_copy(track->codecpar, &stream), "describe the stream", ErrorKind::output);
     track->codecpar->codec_tag = 0;
-    if (is_mp4(config.muxer) && stream.codec_id == AV_CODEC_ID_HEVC) {
+    if (container_kind(config.muxer) == ContainerKind::mp4 && stream.codec_id == AV_CODEC_ID_HEVC) {
         track->codecpar->codec_tag = MKTAG('h', 'v', 'c', '1');  // Apple's players accept HEVC only with this tag.
     }
     track->time_base = time_base;
@@ -75,11 +76,11 @@ void Muxer::write(AVPacket& packet) {
 }
 
 bool Muxer::ends_fragment(const AVPacket& next) const noexcept {
-    // A kill loses the unfinished fragment, so fragments are short.
-    constexpr AVRational longest{1, 4};
+    constexpr AVRational milliseconds{1, 1000};
     if (fragment_start_ == AV_NOPTS_VALUE) return false;
     return (next.flags & AV_PKT_FLAG_KEY) != 0 ||
-           av_compare_ts(next.dts - fragment_start_, context_->streams[0]->time_base, 1, longest) >= 0;
+           av_compare_ts(next.dts - fragment_start_, context_->streams[0]->time_base, fragment_time.count(),
+                         milliseconds) >= 0;
 }
 
 void Muxer::end_fragment() {

@@ -27,8 +27,8 @@ struct MuxerConfig {
 
 /// A writer of the packets of one video stream to a container, by FFmpeg's muxer.
 ///
-/// In a growing file, a fragment or cluster ends before a key frame, after a quarter of a second, and when end_fragment()
-/// is called.
+/// In a growing file, a fragment or cluster ends before a key frame, after `fragment_time`, and when end_fragment() is
+/// called.
 ///
 /// Ownership: borrows the output, which must outlive it. Its destructor writes nothing.
 /// Thread: one at a time.
@@ -38,9 +38,6 @@ public:
     /// Writes the header. `stream` describes the packets, whose times are in units of `time_base`.
     Muxer(ByteStore& output, const MuxerConfig& config, const AVCodecParameters& stream, AVRational time_base,
           AVRational frame_rate);
-
-    /// Return whether the container is mp4 or mov, which are variants of one format.
-    static bool is_mp4(const std::string& muxer) noexcept { return muxer == "mp4" || muxer == "mov"; }
 
     /// Return whether codec parameters belong in the header of the container.
     ///

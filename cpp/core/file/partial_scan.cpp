@@ -1,8 +1,8 @@
 #include "core/file/partial_scan.hpp"
 
 #include "core/file/byte_reader.hpp"
+#include "core/file/container_kind.hpp"
 #include "core/file/integrity_mark.hpp"
-#include "core/file/muxer.hpp"
 #include "core/file/partial_walker.hpp"
 
 extern "C" {
@@ -64,15 +64,20 @@ void keep_whole_beginning(PartialScan& scan) {
     times.resize(num_kept);
 }
 
+std::unique_ptr<PartialWalker> make_walker(ContainerKind kind, ByteReader& reader) {
+    switch (kind) {
+        case ContainerKind::mp4: return walk_mp4(reader);
+        case ContainerKind::matroska: return walk_matroska(reader);
+        case ContainerKind::gif: return walk_gif(reader);
+    }
+    return nullptr;
+}
+
 /// A walk along a file from element to element and from mark to mark.
 class Scanner {
 public:
     Scanner(ByteSource& file, const std::string& muxer)
-        : reader_(file),
-          marks_(muxer),
-          walker_(Muxer::is_mp4(muxer) ? walk_mp4(reader_)
-                  : muxer == "gif"     ? walk_gif(reader_)
-                                       : walk_matroska(reader_)) {}
+        : reader_(file), marks_(muxer), walker_(make_walker(container_kind(muxer), reader_)) {}
 
     PartialScan run() {
         const std::vector<std::uint8_t> signature(mark_signature.begin(), mark_signature.end());

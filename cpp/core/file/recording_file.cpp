@@ -1,6 +1,7 @@
 #include "core/file/recording_file.hpp"
 
 #include "core/ffmpeg/av_error.hpp"
+#include "core/file/container_kind.hpp"
 #include "core/file/gif_appender.hpp"
 #include "core/file/partial_scan.hpp"
 #include "core/file/piece_view.hpp"
@@ -15,9 +16,10 @@
 namespace gymreel {
 namespace {
 
-/// Return the number of frames in a quarter of a second. A kill loses the unfinished fragment, so fragments are short.
+/// Return the number of frames that are shown during a fragment.
 int frames_in_fragment(AVRational frame_rate) {
-    return std::max(1, static_cast<int>(frame_rate.num / (std::int64_t{4} * frame_rate.den)));
+    return std::max(1,
+                    static_cast<int>(fragment_time.count() * frame_rate.num / (std::int64_t{1000} * frame_rate.den)));
 }
 
 }  // namespace
@@ -36,7 +38,7 @@ RecordingFile::RecordingFile(FileConfig config, const AVCodecContext& encoder)
     try {
         check(avcodec_parameters_from_context(parameters_.get(), &encoder), "describe the stream", ErrorKind::output);
         const bool has_marks = !is_in_memory;  // Bytes in memory need no recovery.
-        if (config_.muxer == "gif") {
+        if (container_kind(config_.muxer) == ContainerKind::gif) {
             growing_ = std::make_unique<GifAppender>(output(), encoder.time_base, has_marks);
         } else {
             MuxerConfig container = growing_container(config_.muxer, config_.metadata);
@@ -115,7 +117,7 @@ void RecordingFile::copy_to(ByteStore& complete) {
     // FFmpeg would take the marks between the pictures of a GIF for parts of them.
     PartialScan scan;
     std::optional<PieceView> pictures;
-    if (config_.muxer == "gif" && file_) {
+    if (container_kind(config_.muxer) == ContainerKind::gif && file_) {
         scan = scan_partial(*file_, config_.muxer);
         pictures.emplace(*file_, scan.pieces);
     }

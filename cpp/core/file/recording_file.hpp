@@ -36,7 +36,7 @@ public:
     RecordingFile(FileConfig config, const AVCodecContext& encoder);
 
     /// Write a packet. Its times are rescaled in place; the reference to its data stays with the caller. The first
-    /// fragment ends with the first packet, and each later one after a quarter of a second of the video. Return whether a
+    /// fragment ends with the first packet, and each later one after `fragment_time` of the video. Return whether a
     /// fragment has ended, which makes every packet so far readable.
     bool write(AVPacket& packet);
 

@@ -1,6 +1,7 @@
 #include "core/file/remux.hpp"
 
 #include "core/error.hpp"
+#include "core/file/container_kind.hpp"
 
 #include <cstring>
 #include <new>
@@ -39,20 +40,24 @@ bool needs_decoder(const AVCodecParameters& stream, const std::string& muxer) {
         case AV_CODEC_ID_FFV1:
         case AV_CODEC_ID_GIF: return false;
         case AV_CODEC_ID_VP8:
-        case AV_CODEC_ID_VP9: return Muxer::is_mp4(muxer) && stream.format == AV_PIX_FMT_NONE;
+        case AV_CODEC_ID_VP9: return container_kind(muxer) == ContainerKind::mp4 && stream.format == AV_PIX_FMT_NONE;
         default: return true;
     }
 }
 
 MuxerConfig complete_container(const std::string& muxer, const Metadata& metadata, AVRational frame_rate) {
     MuxerConfig result{muxer, {}, metadata};
-    if (Muxer::is_mp4(muxer)) {
-        // With the default timescale of 1000 the duration would be rounded to milliseconds.
-        std::int64_t timescale = frame_rate.num;
-        while (timescale > 0 && timescale < 1000) timescale *= 2;
-        result.options = {{"movflags", "faststart+use_metadata_tags"}, {"movie_timescale", std::to_string(timescale)}};
-    } else if (muxer == "gif") {
-        result.options = last_delay(frame_rate);
+    switch (container_kind(muxer)) {
+        case ContainerKind::mp4: {
+            // With the default timescale of 1000 the duration would be rounded to milliseconds.
+            std::int64_t timescale = frame_rate.num;
+            while (timescale > 0 && timescale < 1000) timescale *= 2;
+            result.options = {{"movflags", "faststart+use_metadata_tags"},
+                              {"movie_timescale", std::to_string(timescale)}};
+            break;
+        }
+        case ContainerKind::matroska: break;
+        case ContainerKind::gif: result.options = last_delay(frame_rate); break;
     }
     return result;
 }
@@ -61,10 +66,14 @@ MuxerConfig complete_container(const std::string& muxer, const Metadata& metadat
 
 MuxerConfig growing_container(const std::string& muxer, const Metadata& metadata) {
     MuxerConfig result{muxer, {}, metadata, true};
-    if (Muxer::is_mp4(muxer)) {
-        result.options = {{"movflags", "frag_custom+empty_moov+default_base_moof+use_metadata_tags"}};
-    } else if (muxer != "gif") {
-        result.options = {{"cluster_time_limit", "30000"}};  // The maximum, because Muxer decides when a cluster ends.
+    switch (container_kind(muxer)) {
+        case ContainerKind::mp4:
+            result.options = {{"movflags", "frag_custom+empty_moov+default_base_moof+use_metadata_tags"}};
+            break;
+        case ContainerKind::matroska:
+            result.options = {{"cluster_time_limit", "30000"}};  // The maximum: Muxer decides when a cluster ends.
+            break;
+        case ContainerKind::gif: break;
     }
     return result;
 }
