@@ -64,7 +64,8 @@ def test_a_type_checker_knows_the_options(tmp_path: Path) -> None:
         text=True,
         env={"MYPYPATH": str(Path(__file__).parents[2] / "src"), "PATH": "/usr/bin:/bin"},
     )
-    errors = [line for line in finished.stdout.splitlines() if ": error: " in line]
+    lines = finished.stdout.splitlines()
+    errors = [line for line in lines if line.startswith(f"{script}:") and ": error: " in line]
     assert [line.removeprefix(str(script)).split(":")[1] for line in errors] == ["5", "6"]
     assert '"cfr"' in errors[0]
     assert '"crf"' in errors[1]
