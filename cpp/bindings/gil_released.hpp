@@ -15,11 +15,12 @@ inline bool is_interpreter_ending() noexcept {
 #endif
 }
 
-/// Without the GIL for as long as it lives. A thread that would get it back from an interpreter that is ending stops
-/// there for good, as CPython 3.14 does by itself: the older ones end the thread instead, by unwinding a stack that
-/// holds references, which must not be let go of without the GIL.
+/// A scope without the GIL. If the interpreter is ending when the scope ends, the thread sleeps for ever instead of
+/// taking the GIL again, as it does in CPython 3.14. Older versions end the thread by unwinding its stack, which would
+/// release references without the GIL.
 ///
-/// Thread: one that has the GIL. Errors: none; what ends a thread may pass through.
+/// Thread: one that has the GIL.
+/// Errors: none. The exception by which the C library ends a thread may pass through.
 class GilReleased {
 public:
     GilReleased() : ends_it_(is_interpreter_ending()), state_(PyEval_SaveThread()) {}
@@ -31,7 +32,7 @@ public:
     GilReleased& operator=(const GilReleased&) = delete;
 
 private:
-    bool ends_it_;  // Nobody else has the GIL once the interpreter is ending.
+    bool ends_it_;  // The thread that ends the interpreter keeps on running.
     PyThreadState* state_;
 };
 

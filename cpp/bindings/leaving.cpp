@@ -31,7 +31,7 @@ bool is_left_behind() {
 
 void finish_all() {
     is_leaving = true;
-    Engine::instance().set_ask_for_spent(nullptr);  // Soon there is no main thread that could be asked.
+    Engine::instance().set_ask_for_spent(nullptr);  // The main thread will not run bytecode any more.
     for (const std::shared_ptr<Stream>& stream : Engine::instance().finish_all()) {
         wait_interruptibly([&](auto interval) { return stream->wait_until_done(interval); });
     }

@@ -2,25 +2,27 @@
 
 namespace gymreel {
 
-// What becomes of recordings when the interpreter ends. finish_all() runs as an atexit function, while threads of Python
-// may still write; complete_the_rest() runs when Python is gone.
+// What happens to recordings when the interpreter ends. finish_all() is called by an atexit function, while Python's
+// threads may still write. complete_the_rest() runs after the interpreter has ended.
 
-/// Completes every recording of this process.
+/// Finish every recording of this process and wait until all are complete.
 ///
 /// Thread: one that has the GIL. Errors: py::error_already_set, with what a signal handler raised.
 void finish_all();
 
-/// Leaves incomplete what is not complete yet: nobody wants to wait for it any more.
+/// Give up waiting: recordings that are not complete yet stay partial files.
 void abandon_all() noexcept;
 
-/// Completes what was begun after finish_all(), by destructors and daemon threads, and ends the worker threads.
+/// Complete what destructors and daemon threads have begun after finish_all(), and end the worker threads.
+///
+/// Thread: the one that ends the process. Errors: none; the partial files hold what cannot be completed.
 void complete_the_rest() noexcept;
 
-/// Makes a forked child forget that its parent was leaving.
+/// Reset this state in a forked child, whose parent may have been ending.
 void stay_after_fork() noexcept;
 
-/// Stops the calling thread for good if it is a daemon thread that outlives finish_all(). It cannot be told that its
-/// writer is closed, and a moment later Python itself would stop it.
+/// Let the calling thread sleep for ever if it is a daemon thread that is still running after finish_all(). It should
+/// not get an error because its writer is closed, and Python itself would stop it a moment later.
 ///
 /// Thread: one that has the GIL.
 void stop_if_left_behind();

@@ -18,10 +18,10 @@ bool has_one_reference(PyObject* object) noexcept {
 #if defined(Py_GIL_DISABLED) && PY_VERSION_HEX >= 0x030E0000
     return PyUnstable_Object_IsUniquelyReferenced(object) != 0;
 #elif defined(Py_GIL_DISABLED)
-    return false;  // No public way to tell: copy.
+    return false;  // There is no public way to find out, so frames are copied.
 #else
-    // Honest on every version, 3.14's borrowed stack references included: the array hangs in a list, which owns a
-    // reference, and each borrowed one is backed by a variable that owns another.
+    // The count is right in every version, also with the borrowed references of 3.14: the array is in a list, which has
+    // a reference, and a borrowed reference exists only beside a variable that has another.
     return Py_REFCNT(object) == 1;
 #endif
 }
@@ -31,7 +31,7 @@ bool has_weak_references(PyObject* object) noexcept {
     return offset > 0 && *reinterpret_cast<PyObject**>(reinterpret_cast<char*>(object) + offset) != nullptr;
 }
 
-/// The bytes from the first to the last one that an array reaches, wherever its strides lead.
+/// The range of addresses that an array with any strides covers.
 struct ByteRange {
     std::uintptr_t begin;
     std::uintptr_t end;
@@ -47,8 +47,8 @@ ByteRange reach_of(const py::array& array) {
     return range;
 }
 
-/// Whether the pixels are the memory that `owner` has itself, and most of it. An extension may name any array as the
-/// base of memory of its own, even an empty one.
+/// Return whether the pixels lie within the memory of `owner` and make up most of it. The first is not certain, because
+/// an extension may name any array as the base of its own memory, even an empty one.
 bool is_most_of(const py::array& frame, const py::array& owner) {
     const auto begin = reinterpret_cast<std::uintptr_t>(owner.data());
     const ByteRange reach = reach_of(frame);
@@ -92,7 +92,7 @@ FrameView view_of(py::handle frame, py::ssize_t first_axis) {
     view.channels = static_cast<int>(channels);
     view.row_stride = array.strides(rows);
     view.pixel_stride = array.strides(columns);
-    // numpy may give an axis of length 1 any stride.
+    // The stride of an axis of length 1 may be anything.
     view.channel_stride = channels == 1 ? 1 : array.strides(columns + 1);
     return view;
 }

@@ -9,26 +9,29 @@
 
 namespace gymreel {
 
-/// A frame has at most so many rows and columns: no codec here goes further.
+/// The largest number of rows and of columns of a frame. No codec here supports more.
 constexpr int largest_side = std::numeric_limits<std::int16_t>::max();
 
-/// Whether this is a numpy array of uint8. Thread: with the GIL.
+/// Return whether this is a numpy array of uint8.
+///
+/// Thread: one that has the GIL. Errors: none.
 bool is_uint8_array(pybind11::handle frame);
 
-/// The pixels of a numpy array of uint8, any strides; the axes before `first_axis` are left at their first element.
+/// Return a view of the pixels of a numpy array of uint8 with any strides. Of the axes before `first_axis`, the view
+/// has the first element. For an array of another type, only the size of the view is right.
 ///
-/// Ownership: the view is good for as long as `frame` is alive.
-/// Thread: with the GIL.
-/// Errors: Error (frame_type for what is no array, frame_shape). Of an array of another type only the size is right.
+/// Ownership: the view is valid as long as `frame` is alive.
+/// Thread: one that has the GIL.
+/// Errors: Error (frame_type if this is no array, frame_shape).
 FrameView view_of(pybind11::handle frame, pybind11::ssize_t first_axis = 0);
 
-/// True where the memory may be borrowed: only the holder of one single reference can reach the pixels. The array, and
-/// each array along its `.base` up to the one that owns the memory, is a plain array with one reference and no weak
-/// ones, and the pixels lie within the memory of that owner. An environment that keeps its frame, or a view of it, to
-/// paint into again holds a second reference. A small part of a large array is not borrowed either, as that would keep
-/// all of it alive.
+/// Return whether the memory may be borrowed, because nothing but the caller can reach the pixels. The array, and each
+/// array along its `.base` up to the one that owns the memory, must be a plain array with one reference and no weak
+/// references, and the pixels must lie within the memory of that owner. An environment that keeps its frame, or a view
+/// of it, to paint into it again has a second reference. A small part of a large array is not borrowed, because it
+/// would keep the whole array alive.
 ///
-/// Thread: with the GIL.
+/// Thread: one that has the GIL. Errors: none.
 bool can_borrow(pybind11::handle frame);
 
 }  // namespace gymreel

@@ -15,7 +15,10 @@ void register_stream(pybind11::module_& module);
 void register_engine(pybind11::module_& module);
 void register_recovery(pybind11::module_& module);
 
-/// Raises in Python what C++ threw: what pybind11 does around its own functions, for those that it does not call.
+/// Set Python's error to what C++ threw, as pybind11 does around its own functions. For functions that it does not
+/// call.
+///
+/// Thread: one that has the GIL. Errors: none.
 void set_python_error(const std::exception_ptr& error) noexcept;
 
 }  // namespace gymreel

@@ -12,7 +12,8 @@ namespace py = pybind11;
 namespace gymreel {
 
 void register_build(py::module_& module) {
-    // Before anything else is called of a library whose structs may be others than ours.
+    // First of all, because the structs of a library of another version may differ from those that this was compiled
+    // for.
     if (const std::string problem = ffmpeg_version_problem(); !problem.empty()) {
         throw py::import_error(problem);
     }

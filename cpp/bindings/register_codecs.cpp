@@ -33,7 +33,7 @@ void register_codecs(py::module_& module) {
             config.fps_numerator = fps.first;
             config.fps_denominator = fps.second;
             config.options = std::move(options);
-            const GilReleased no_gil;  // Opening waits for other encoders that are being opened.
+            const GilReleased no_gil;  // Opening an encoder waits until no other one is being opened.
             return try_encoder(config);
         },
         py::arg("encoder"), py::arg("pixel_format"), py::arg("fps"), py::arg("options"));

@@ -12,8 +12,8 @@ namespace py = pybind11;
 namespace gymreel {
 
 void register_engine(py::module_& module) {
-    Engine::instance();  // Made by the thread that imports, whose CPUs are the process's.
-    // The engine's lock may be held by a thread that waits for nothing, so these keep the GIL.
+    Engine::instance();  // Now, because the engine takes its CPUs from the thread that makes it.
+    // These keep the GIL, because no thread waits for anything while it holds the engine's lock.
     module.def(
         "set_num_threads", [](int num_threads) { Engine::instance().set_num_threads(num_threads); },
         py::arg("num_threads"));

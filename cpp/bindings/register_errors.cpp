@@ -25,13 +25,13 @@ const char* class_name(ErrorKind kind) {
     return "GymreelError";
 }
 
-/// Text from outside that need not be UTF-8.
+/// Return a text that may not be valid UTF-8, such as FFmpeg's log, as Python's.
 py::str decode(const std::string& text) {
     return py::reinterpret_steal<py::str>(
         PyUnicode_DecodeUTF8(text.data(), static_cast<Py_ssize_t>(text.size()), "replace"));
 }
 
-/// A path as Python spells it, undecodable bytes included.
+/// Return a path as Python represents it, including bytes that cannot be decoded.
 py::str decode_path(const std::string& path) {
     return py::reinterpret_steal<py::str>(
         PyUnicode_DecodeFSDefaultAndSize(path.data(), static_cast<Py_ssize_t>(path.size())));
@@ -40,7 +40,8 @@ py::str decode_path(const std::string& path) {
 constexpr std::array kinds{ErrorKind::config, ErrorKind::codec_not_found, ErrorKind::frame_type, ErrorKind::frame_shape,
                            ErrorKind::closed, ErrorKind::output,          ErrorKind::encode};
 
-/// The classes by kind. Never let go of, and found before they are needed: an interpreter that is ending imports nothing.
+/// The exception classes by kind. They are imported with the module and never released, because nothing can be imported
+/// while the interpreter ends.
 std::array<PyObject*, kinds.size()> classes{};
 
 py::object make_exception(const ErrorInfo& info) {
@@ -81,7 +82,7 @@ void register_errors(py::module_&) {
     for (const ErrorKind kind : kinds) {
         classes.at(static_cast<std::size_t>(kind)) = py::object(errors.attr(class_name(kind))).release().ptr();
     }
-    // pybind11 wants it by value.
+    // By value, because pybind11 requires it.
     py::register_local_exception_translator([](std::exception_ptr error) {
         try {
             std::rethrow_exception(std::move(error));

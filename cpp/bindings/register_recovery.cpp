@@ -13,7 +13,7 @@ void register_recovery(py::module_& module) {
     module.def(
         "recover_file",
         [](const std::filesystem::path& partial, const std::filesystem::path& target, const std::string& muxer) {
-            Engine::instance();  // Guards forks: what is read may want a decoder to be opened.
+            Engine::instance();  // This installs the handlers of fork(), because recovery may open a decoder.
             const RecoveredFile recovered = [&] {
                 const GilReleased no_gil;
                 return recover_file(partial, target, muxer);
@@ -23,7 +23,7 @@ void register_recovery(py::module_& module) {
                                   recovered.frames_per_second, damaged, recovered.damage);
         },
         py::arg("partial"), py::arg("target"), py::arg("muxer"));
-    // A file system may take its time, and a lock that somebody looks at for a moment is waited for.
+    // Without the GIL, because the file system may be slow.
     module.def("remove_leftover", &remove_leftover, py::arg("path"), py::call_guard<GilReleased>());
     module.def("is_being_recorded", &is_being_recorded, py::arg("path"), py::call_guard<GilReleased>());
 }

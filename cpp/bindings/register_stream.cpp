@@ -24,7 +24,7 @@ namespace py = pybind11;
 namespace gymreel {
 
 void register_stream(py::module_& module) {
-    py::detail::npy_api::get();  // Now: an interpreter that is ending imports nothing.
+    py::detail::npy_api::get();  // Now, because nothing can be imported while the interpreter ends.
     Py_AtExit(&complete_the_rest);
     let_workers_ask();
     py::class_<StreamHandle, std::shared_ptr<StreamHandle>>(module, "Stream")
@@ -69,7 +69,7 @@ void register_stream(py::module_& module) {
     });
     module.def("start_over_after_fork", [] {
         stay_after_fork();
-        let_workers_ask();  // This makes the engine, on the thread that forked, whose CPUs are the process's.
+        let_workers_ask();  // This makes the engine, which takes its CPUs from the thread that forked.
     });
 }
 

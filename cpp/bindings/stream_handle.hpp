@@ -32,8 +32,8 @@ public:
     /// False in a forked child.
     bool belongs_here() const noexcept { return !is_foreign(); }
 
-    /// Takes the one frame out of the list `holder`, so that the stream may get the last reference to it. Returns false if
-    /// the frame was dropped. A frame whose type or shape is wrong stays in the list.
+    /// Takes the one frame out of the list `holder`, so that the stream may get the last reference to it. Returns false
+    /// if the frame was dropped. A frame whose type or shape is wrong stays in the list.
     ///
     /// Errors: Error (frame_type, frame_shape, closed, or the failure of the stream).
     bool write(PyObject* holder);

@@ -30,7 +30,7 @@ bool has_four_axes(py::handle array) {
     refuse(error.info().kind, name + ": " + error.info().reason);
 }
 
-/// The tiles of one array, along its first axis.
+/// Return the tiles of one array, which its first axis numbers.
 std::vector<FrameView> views_along(const py::array& array) {
     if (array.shape(0) == 0) return {};
     try {
@@ -70,7 +70,7 @@ std::vector<FrameSize> tile_sizes(const py::list& frames) {
 }
 
 bool can_borrow_all(const py::list& frames) {
-    // By index: an iterator of Python's would hold another reference to each.
+    // By index, because an iterator of Python would hold another reference to each array.
     for (Py_ssize_t i = 0; i < PyList_GET_SIZE(frames.ptr()); ++i) {
         if (!can_borrow(PyList_GET_ITEM(frames.ptr(), i))) return false;
     }

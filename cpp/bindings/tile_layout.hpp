@@ -12,36 +12,39 @@
 
 namespace gymreel {
 
-/// The sizes of the tiles in `frames`, a list of one array for each tile or of one array of four axes for all. Their type
-/// may be any.
+/// Return the sizes of the tiles in `frames`, a list that holds one array for each tile or one array of four axes for
+/// all. The arrays may be of any type.
 ///
-/// Thread: with the GIL.
-/// Errors: Error (frame_type, frame_shape), naming the tile.
+/// Thread: one that has the GIL.
+/// Errors: Error (frame_type, frame_shape), which names the tile.
 std::vector<FrameSize> tile_sizes(const pybind11::list& frames);
 
-/// What messages call the array at `index` in `frames`: a tile, or the array of all tiles.
+/// Return the name of the array at `index` in `frames` for messages.
+///
+/// Thread: one that has the GIL.
 std::string name_of_array(const pybind11::list& frames, std::size_t index);
 
-/// True where the memory of all tiles may be borrowed: can_borrow() says so of every array in `frames`, which holds the
-/// one reference to each. Thread: with the GIL.
+/// Return whether the memory of all tiles may be borrowed, which is can_borrow() of every array in `frames`.
+///
+/// Thread: one that has the GIL.
 bool can_borrow_all(const pybind11::list& frames);
 
-/// How the frames of one stream are made of tiles: how many, where they go, and since the first frame how large they
-/// are.
+/// The arrangement of the tiles of one stream: their number, their places and, from the first frame on, their sizes.
 ///
-/// Thread: with the GIL.
+/// Thread: one that has the GIL.
 class TileLayout {
 public:
     using Position = std::pair<std::int64_t, std::int64_t>;  ///< x and y.
 
-    /// A canvas of that size, and where on it each tile begins.
-    /// Errors: Error (config, or frame_shape for a canvas that is too large).
+    /// Arrange tiles on a canvas of this size, with their upper left corners at `positions`.
+    ///
+    /// Errors: Error (config, or frame_shape if the canvas is too large).
     TileLayout(std::int64_t width, std::int64_t height, const std::vector<Position>& positions);
 
-    /// The pixels of `frames`, as tile_sizes() takes them, all of uint8.
+    /// Return a view of the tiles in `frames`, which is as for tile_sizes() with arrays of uint8.
     ///
-    /// Ownership: the view is good for as long as the arrays are alive.
-    /// Errors: Error (frame_type, frame_shape), naming the tile.
+    /// Ownership: the view is valid as long as the arrays are alive.
+    /// Errors: Error (frame_type, frame_shape), which names the tile.
     TiledView view_of(const pybind11::list& frames);
 
 private:
@@ -49,8 +52,8 @@ private:
     void check_sizes(const TiledView& frame) const;
 
     FrameSize canvas_;
-    std::vector<Tile> tiles_;            // Their places; the views are empty.
-    std::vector<FrameSize> tile_sizes_;  // Of the first frame; empty before it.
+    std::vector<Tile> tiles_;            // With their places and without pixels.
+    std::vector<FrameSize> tile_sizes_;  // Those of the first frame; empty before it.
 };
 
 }  // namespace gymreel

@@ -34,13 +34,13 @@ Target* target_in(PyObject* capsule) {
 /// Target::write() as CPython calls it.
 template <typename Target>
 #ifdef __GLIBCXX__
-[[gnu::no_sanitize("null")]]  // What ends a thread is thrown without an object.
+[[gnu::no_sanitize("null")]]  // The C library throws no object when it ends a thread.
 #endif
 PyObject* call_write(PyObject* capsule, PyObject* holder) {
     try {
         return PyBool_FromLong(static_cast<long>(target_in<Target>(capsule)->write(holder)));
 #ifdef __GLIBCXX__
-    } catch (const abi::__forced_unwind&) {  // The thread is being ended.
+    } catch (const abi::__forced_unwind&) {  // The C library is ending the thread.
         throw;
 #endif
     } catch (...) {

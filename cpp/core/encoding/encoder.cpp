@@ -133,8 +133,8 @@ Encoder::~Encoder() {
     if (is_open() && !is_flushed_) end(*context_, !has_seen_nothing());
 }
 
-/// Prepare an encoder that was not flushed for being freed. SVT-AV1 hangs when it is freed before it was flushed, and when
-/// it is flushed before it has seen a frame. Other encoders can be freed at any time.
+/// Prepare an encoder that was not flushed for being freed. SVT-AV1 hangs when it is freed before it was flushed, and
+/// when it is flushed before it has seen a frame. Other encoders can be freed at any time.
 void Encoder::end(AVCodecContext& context, bool has_seen_frame) noexcept {
     if (context.codec->name != std::string_view("libsvtav1")) return;
     if (!has_seen_frame) send_filler(context);
@@ -281,8 +281,8 @@ void Encoder::hand_on(const PacketSink& sink) {
     packet_->duration = 1;
     // A later decoding time would leave no time for a picture that is coded later and shown earlier.
     const std::int64_t latest_dts = num_packets_ - reordering_depth(config_.encoder, context_->has_b_frames);
-    // In a run that is shorter than the reordering delay, x265 leaves decoding times unset, and x264 sets times that leave
-    // no room for the reordered pictures of the next run.
+    // In a run that is shorter than the reordering delay, x265 leaves decoding times unset, and x264 sets times that
+    // leave no room for the reordered pictures of the next run.
     constexpr std::int64_t longest_delay = 16;  // As H.264 and HEVC limit it.
     const bool has_sound_dts = packet_->dts >= num_packets_ - longest_delay && packet_->dts > last_dts_ &&
                                packet_->dts <= std::min(latest_dts, packet_->pts);

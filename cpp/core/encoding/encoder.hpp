@@ -58,8 +58,8 @@ public:
     /// Errors: also Error (encode) if the encoder has not made one packet per frame.
     void flush(const PacketSink& sink);
 
-    /// Pass every packet that the encoder still holds to `sink`, and free FFmpeg's encoder until the next frame. The first
-    /// call opens the encoder for the next run already, to find out whether that is possible, and keeps it.
+    /// Pass every packet that the encoder still holds to `sink`, and free FFmpeg's encoder until the next frame. The
+    /// first call opens the encoder for the next run already, to find out whether that is possible, and keeps it.
     ///
     /// Return false, having done nothing, if the encoder cannot be opened a second time: it keeps the statistics of a
     /// whole pass, or it describes its stream differently each time.

@@ -18,7 +18,8 @@ int choose_encoder_threads(int width, int height, int num_threads, int num_encod
     constexpr std::int64_t pixels_per_thread = std::int64_t{640} * 480;
     constexpr std::int64_t most_threads = 16;
     const std::int64_t by_size = static_cast<std::int64_t>(width) * height / pixels_per_thread;
-    // One and a half per CPU, as x264 itself chooses, because threads that work on successive frames wait for each other.
+    // One and a half per CPU, as x264 itself chooses, because threads that work on successive frames wait for each
+    // other.
     const std::int64_t share = std::int64_t{3} * num_threads / std::max(num_encoders, 1) / 2;
     return static_cast<int>(std::clamp<std::int64_t>(std::min(by_size, share), 1, most_threads));
 }

@@ -18,8 +18,8 @@ private:
     std::atomic<int>& count_;
 };
 
-/// Return how many threads an encoder for frames of this size should use, when `num_encoders` share `num_threads`. Small
-/// frames gain nothing from more threads. An encoder that chose by itself would count all CPUs of the machine.
+/// Return how many threads an encoder for frames of this size should use, when `num_encoders` share `num_threads`.
+/// Small frames gain nothing from more threads. An encoder that chose by itself would count all CPUs of the machine.
 ///
 /// Thread: any. Errors: none.
 int choose_encoder_threads(int width, int height, int num_threads, int num_encoders) noexcept;

@@ -19,8 +19,8 @@ void set(Options& options, const char* name, const char* value) {
     }
 }
 
-/// Insert settings at the beginning of an option that is a list of settings. If a name occurs twice, the later one counts,
-/// which is the user's.
+/// Insert settings at the beginning of an option that is a list of settings. If a name occurs twice, the later one
+/// counts, which is the user's.
 void put_before(Options& options, const char* name, const std::string& settings) {
     const auto known =
         std::find_if(options.begin(), options.end(), [&](const auto& entry) { return entry.first == name; });
@@ -35,8 +35,8 @@ void put_before(Options& options, const char* name, const std::string& settings)
 
 Options options_for(const std::string& encoder, const Options& options, int num_threads) {
     Options result = options;
-    // By default libx265 starts a thread for each CPU of the machine. It also puts its settings into the description of the
-    // stream, which would differ between the two look-aheads.
+    // By default libx265 starts a thread for each CPU of the machine. It also puts its settings into the description of
+    // the stream, which would differ between the two look-aheads.
     if (encoder == "libx265") put_before(result, "x265-params", "pools=" + std::to_string(num_threads) + ":info=0");
     return result;
 }

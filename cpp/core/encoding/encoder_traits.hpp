@@ -39,8 +39,8 @@ int reordering_depth(const std::string& encoder, int told) noexcept;
 /// Return whether successive key frames are told apart by a number that starts at 0 each time the encoder is opened.
 bool numbers_key_frames(const std::string& encoder) noexcept;
 
-/// Remove the text with the encoder's settings from the beginning of an H.264 packet, if it has one. libx264 puts it into
-/// its first packet each time that it is opened, and a file needs it only once.
+/// Remove the text with the encoder's settings from the beginning of an H.264 packet, if it has one. libx264 puts it
+/// into its first packet each time that it is opened, and a file needs it only once.
 void skip_encoder_settings(AVPacket& packet) noexcept;
 
 }  // namespace gymreel

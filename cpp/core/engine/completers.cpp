@@ -9,7 +9,7 @@ namespace gymreel {
 
 bool Completers::hand_over(std::shared_ptr<Stream>& stream, const Settings& settings) noexcept {
     const std::lock_guard lock(mutex_);
-    constexpr int longest_line = 64;  // Each stream in it has a file open.
+    constexpr int longest_line = 64;  // A bound for the number of open files.
     if (is_stopping_ || line_.size() >= longest_line) return false;
     if (num_idle_ <= line_.size() && static_cast<int>(threads_.size()) < settings.max_threads) start_thread(settings);
     if (threads_.empty()) return false;
@@ -22,7 +22,7 @@ void Completers::start_thread(const Settings& settings) noexcept {
     [[maybe_unused]] const SignalsBlocked no_signals;
     try {
         threads_.emplace_back([this, epoch = epoch_, settings] { work(epoch, settings); });
-    } catch (const std::exception&) {  // With fewer it takes longer.
+    } catch (const std::exception&) {  // The other threads do its work.
     }
 }
 
@@ -38,7 +38,7 @@ void Completers::work(unsigned epoch, const Settings& settings) noexcept {
         if (stream == nullptr) return;
         lock.unlock();
         stream->complete();
-        stream.reset();  // This may be its last owner: not under the lock.
+        stream.reset();  // This may free the stream, which takes too long for holding the lock.
         lock.lock();
     }
 }

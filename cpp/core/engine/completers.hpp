@@ -12,12 +12,13 @@
 
 namespace gymreel {
 
-/// Threads that complete files. That is mostly waiting for the disk, which may take seconds: the workers, which encode,
-/// have better things to do. There are at most as many as workers; streams beyond that wait in line, with nothing but
-/// an open file each.
+/// Threads that complete files. Completing mostly waits for the disk, for seconds if it is slow, and must not keep the
+/// workers from encoding. There are at most as many completers as workers. Further streams wait in a line, each with
+/// nothing but an open file.
 ///
-/// Ownership: keeps the streams in its line alive. Never destroyed with threads: see Engine.
-/// Thread: any. Errors: none.
+/// Ownership: keeps the streams in its line alive. It is never destroyed, like the engine that it belongs to.
+/// Thread: any.
+/// Errors: none.
 class Completers {
 public:
     struct Settings {
@@ -26,14 +27,14 @@ public:
         CpuAffinity affinity;
     };
 
-    /// Takes a stream over that only has to be completed. False where there is no thread for it and none can be started,
-    /// or 64 streams wait already: then the stream is still the caller's.
+    /// Take over a stream whose frames are all encoded. Return false, and leave the stream with the caller, if no
+    /// thread can be started for it or 64 streams are waiting.
     bool hand_over(std::shared_ptr<Stream>& stream, const Settings& settings) noexcept;
 
-    /// Threads that run end once the line is empty; later work starts others, with the settings of that time.
+    /// Let the present threads end once the line is empty. Later work starts others with the settings of that time.
     void replace_threads() noexcept;
 
-    /// Ends the threads once the line is empty. Meanwhile no stream is taken over.
+    /// Wait until the line is empty and the threads have ended. Meanwhile hand_over() returns false.
     void stop() noexcept;
 
 private:
@@ -46,7 +47,7 @@ private:
     std::list<std::thread> threads_;
     int num_idle_ = 0;
     bool is_stopping_ = false;
-    unsigned epoch_ = 0;  // Threads of an earlier one leave.
+    unsigned epoch_ = 0;  // Threads of an earlier epoch end.
 };
 
 }  // namespace gymreel

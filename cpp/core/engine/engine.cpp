@@ -21,18 +21,19 @@ namespace gymreel {
 namespace {
 
 std::atomic<Engine*> current{nullptr};
-std::atomic<const Engine*> before_fork{nullptr};  // In a forked child: the parent's, whose settings are inherited.
+std::atomic<const Engine*> before_fork{nullptr};  // In a forked child: the parent's engine, for its settings.
 std::atomic<unsigned> fork_generation{0};
 std::mutex making_instance;
 
-// A frame from this size on is worth a wake-up: its memory comes from the system and goes back to it.
+// A frame of this size or more wakes a worker, because its memory comes from the system and should go back to it soon.
 constexpr std::size_t large_frame_bytes = std::size_t{256} << 10;
 
-// The watcher looks this often, and gives up when nothing came for that long.
+// The watcher checks the line at this interval, and stops watching if nothing has come for this time.
 constexpr std::chrono::milliseconds look_interval{2};
 constexpr std::chrono::milliseconds watch_time{200};
 
-// While streams rest, an idle worker looks at least this often: the worker that put one to rest may be busy with another.
+// While streams rest, idle workers wait no longer than this, because a worker that puts a stream to rest with an
+// earlier time may not wake them.
 constexpr std::chrono::milliseconds rest_interval{250};
 
 }  // namespace
@@ -43,7 +44,7 @@ Engine& Engine::instance() {
     if (current.load(std::memory_order_relaxed) == nullptr) {
         const Engine* const parent = before_fork.load(std::memory_order_relaxed);
         if (parent == nullptr) guard_forks();
-        // Leaked on purpose: see the declaration.
+        // Never deleted; see the declaration.
         auto made = std::unique_ptr<Engine>(new Engine(parent == nullptr ? Settings{} : parent->settings_));
         current.store(made.release(), std::memory_order_release);
     }
@@ -52,8 +53,8 @@ Engine& Engine::instance() {
 
 void Engine::wait_before_fork() { const std::lock_guard lock(codec_opening()); }
 
-/// Makes fork() take the locks that a child must not find locked. As handlers of the C library's they run within fork():
-/// no other thread has to go on before they are free again, least of all one of Python's.
+/// Make fork() take the locks that must not be locked in the child. The handlers of the C library run within fork(), so
+/// no other thread, in particular none that waits for the GIL, has to run for the locks to be released.
 void Engine::guard_forks() {
 #ifndef _WIN32
     static bool is_guarded = false;
@@ -77,8 +78,8 @@ void Engine::guard_forks() {
 
 void Engine::start_over_after_fork() noexcept {
     fork_generation.fetch_add(1);
-    // The parent's engine stays as the fork found it; its lock may be held by a thread that is not here. A new one is
-    // made when it is needed.
+    // The parent's engine cannot be used: a thread that does not exist here may hold its lock. A new engine is made
+    // when it is needed.
     if (const Engine* const parent = current.exchange(nullptr)) before_fork.store(parent);
     TargetClaim::start_over_after_fork();
 }
@@ -137,10 +138,10 @@ void Engine::stop_workers() {
     }
     work_to_do_.notify_all();
     for (std::thread& worker : workers) worker.join();
-    completers_.stop();  // Which have their last streams from the workers.
+    completers_.stop();  // After the workers, which hand their last streams over to them.
     std::unique_lock lock(mutex_);
     is_stopping_ = false;
-    serve_line(lock);  // Something may have come when the last worker had left.
+    serve_line(lock);  // A stream may have come after the last worker had ended.
 }
 
 void Engine::set_num_threads(int num_threads) {
@@ -175,11 +176,11 @@ std::size_t Engine::max_pending_bytes() { return budget_.limit(); }
 
 void Engine::replace_workers(std::unique_lock<std::mutex>& lock) {
     ++epoch_;
-    // Those of an earlier epoch count no more: they take nothing from the line, however late they wake up.
+    // Workers of an earlier epoch are not counted any more, because they take nothing from the line when they wake up.
     num_idle_ = 0;
     num_asleep_ = 0;
     has_watcher_ = false;
-    // They leave after their slice, and nobody needs to know when.
+    // They end after their slice, and nothing waits for that.
     for (std::thread& worker : workers_) worker.detach();
     workers_.clear();
     completers_.replace_threads();
@@ -195,7 +196,8 @@ void Engine::schedule(const std::shared_ptr<Stream>& stream, bool at_once) {
     serve_line(lock);
 }
 
-/// Sees to it that somebody works on the line, or else that nobody waits for it. Releases the lock in the latter case.
+/// Make sure that a worker takes care of the line. If none can be started, all streams in the line fail; the lock is
+/// released meanwhile.
 void Engine::serve_line(std::unique_lock<std::mutex>& lock) noexcept {
     if (provide_worker()) return;
     StreamLine unserved(std::move(line_));
@@ -204,20 +206,20 @@ void Engine::serve_line(std::unique_lock<std::mutex>& lock) noexcept {
 }
 
 bool Engine::provide_worker() noexcept {
-    if (is_stopping_) return true;  // Workers that are told to stop empty the line first.
+    if (is_stopping_) return true;  // Before they stop, workers empty the line.
     if (line_.empty() && resting_.empty()) return true;
     if (num_idle_ > 0 && !line_.empty()) work_to_do_.notify_one();
-    // Those who are idle may have been woken for the streams before this one. For streams that rest one is enough, who
-    // must not be kept by another stream.
+    // Idle workers may already have been woken for the streams before the last one. Resting streams need one idle
+    // worker, which waits for their times.
     const int num_wanted = std::max(line_.size(), resting_.empty() ? 0 : 1);
     if (num_idle_ < num_wanted && static_cast<int>(workers_.size()) < thread_limit()) {
         [[maybe_unused]] const SignalsBlocked no_signals;
         try {
             workers_.emplace_back([this, epoch = epoch_] { work(epoch); });
-        } catch (const std::exception&) {  // With one worker the work gets done too, only later.
+        } catch (const std::exception&) {  // Other workers do the work, only later.
         }
     }
-    return num_idle_ > 0 || !workers_.empty();  // A worker that is about to leave looks after the line once more.
+    return num_idle_ > 0 || !workers_.empty();  // A worker checks the line again before it ends.
 }
 
 void Engine::work(unsigned epoch) noexcept {
@@ -226,27 +228,27 @@ void Engine::work(unsigned epoch) noexcept {
     set_current_thread_priority(settings_.priority);
     while (wait_for_work(lock, epoch)) {
         std::shared_ptr<Stream> stream = line_.pop_front();
-        provide_worker();  // For the rest of the line.
+        provide_worker();  // For the other streams in the line.
         const SliceContext context{spent_, num_encoders_, thread_limit()};
         lock.unlock();
         const Stream::Left left = stream->run_slice(context);
         lock.lock();
         put_back(std::move(stream), left, lock);
     }
-    serve_line(lock);  // A wake-up that was meant for the line may have ended here.
+    serve_line(lock);  // This worker may have been woken for a stream that it does not take.
 }
 
-/// To where the stream goes after a slice. Releases the lock meanwhile.
+/// Put a stream to where it belongs after a slice. The lock may be released meanwhile.
 void Engine::put_back(std::shared_ptr<Stream> stream, Stream::Left left, std::unique_lock<std::mutex>& lock) noexcept {
     switch (left) {
         case Stream::Left::some: line_.push_back(std::move(stream)); break;
-        // One that gets no more frames goes on at once: a file that is there soon, and an encoder less that is open. Its
-        // work is finite, so the others have their turns.
+        // A finished stream continues at once, so that its file is complete and its encoder closed soon. What is left
+        // of it is limited, so the others get their turns.
         case Stream::Left::last: line_.push_front(std::move(stream)); break;
         case Stream::Left::nothing:
             if (const auto due = stream->rests_until()) {
                 resting_.add(std::move(stream), *due);
-                if (num_asleep_ > 0) work_to_do_.notify_one();  // Who sleeps knows nothing of that time yet.
+                if (num_asleep_ > 0) work_to_do_.notify_one();  // It waits without a time limit.
             }
             break;
         case Stream::Left::completion: {
@@ -258,7 +260,7 @@ void Engine::put_back(std::shared_ptr<Stream> stream, Stream::Left left, std::un
         }
     }
     if (stream == nullptr) return;
-    // This may be the stream's last owner, and freeing a stream is nothing to do under the lock.
+    // This may free the stream, which takes too long for holding the lock.
     lock.unlock();
     stream.reset();
     lock.lock();
@@ -269,7 +271,7 @@ void Engine::line_up_due_streams() noexcept {
     const auto now = std::chrono::steady_clock::now();
     while (!resting_.empty() && resting_.first_due() <= now) {
         std::shared_ptr<Stream> stream = resting_.pop_first();
-        // Else a frame has come this moment, and who brought it is about to put the stream into the line.
+        // Otherwise a frame has just come, and the thread that wrote it is about to put the stream into the line.
         if (stream->end_rest()) line_.push_back(std::move(stream));
     }
 }

@@ -18,12 +18,14 @@
 
 namespace gymreel {
 
-/// One pool of worker threads for the whole process. Streams that have something to do wait in line; a worker takes the
-/// first, works on it for a slice of time and puts it back at the end, so each stream's frames stay in order and no
-/// stream's frames starve another's. Completing a file mostly waits for the disk: other threads, the completers, do it.
+/// The process's pool of worker threads, and the queue of streams that they work on.
 ///
-/// Between two frames a stream rests until the time at which a kill would cost too much of it. The workers that have
-/// nothing else to do wait until the first of these times, and then work on that stream as if a frame had come.
+/// A stream with queued frames waits in the *line*. A *worker* takes the first stream, works on it for a *slice* of
+/// time and puts it back at the end of the line. So the frames of a stream stay in order, and no stream starves
+/// another. Files are completed by other threads, the *completers*, because that mostly waits for the disk.
+///
+/// A stream whose queue is empty but whose encoder or fragment holds frames back *rests* until the time at which a kill
+/// would lose too many of them. Idle workers wait until the earliest of these times and then work on that stream.
 ///
 ///     write() ──▶ queue ──▶ line ──▶ worker: a slice ──┬─▶ line        more is queued (behind the others)
 ///                  ▲         ▲                         ├─▶ resting     nothing is queued, something is held back
@@ -31,60 +33,68 @@ namespace gymreel {
 ///                  └────────────── the next write() ◀──┼─▶ (nowhere)   nothing is queued, nothing is held back
 ///     finish() ─────────────▶ line ──▶ last slices ────┴─▶ completer   the file gets its name; the stream is done
 ///
-/// Waking a thread is a system call that costs the writing thread more than everything else a write does. So while
-/// small frames keep coming, one idle worker, the watcher, looks at the line every few milliseconds by itself, and
-/// write() wakes nobody. The memory of large frames is wanted back at once: they are worth the call.
+/// Waking a thread is a system call, which takes the writing thread longer than everything else that a write does. So
+/// while small frames keep coming, one idle worker, the *watcher*, checks the line every few milliseconds, and write()
+/// wakes no thread. A large frame wakes one, because its memory should be returned soon.
 ///
 /// Ownership: keeps every stream with unfinished work alive.
-/// Thread: any. Workers start with the work, and never touch Python.
+/// Thread: any. Workers are started when there is work, and never touch Python.
+/// Errors: those of each method.
 class Engine {
 public:
-    /// The process's engine. It is never destroyed: threads must not outlive what they use. From the first call on,
-    /// fork() waits until no codec is being opened.
+    /// Return the process's engine. It is never destroyed, because its threads may run until the process ends. From the
+    /// first call on, fork() waits until no codec is being opened.
+    ///
+    /// Errors: std::bad_alloc.
     static Engine& instance();
 
-    /// Waits until no codec is being opened. fork() itself waits for that too, by a handler of the C library's; a
-    /// caller that holds what others need lets go of it first, and waits here.
+    /// Wait until no codec is being opened. fork() waits for that as well, in a handler of the C library. A caller that
+    /// holds a lock which other threads need, such as the GIL, releases it and waits here before it forks.
     static void wait_before_fork();
 
-    /// Changes with every fork: a forked child starts over with an engine without threads or streams, with the same
-    /// settings. The parent's streams must not be touched there; this tells them apart.
+    /// Return a number that changes with every fork. A forked child gets a new engine with the same settings, without
+    /// threads and streams. It must not use the streams of its parent, which this number tells apart.
     static unsigned generation() noexcept;
 
     std::shared_ptr<Stream> open(StreamConfig config);
 
-    /// Errors: as Stream::enqueue. False where there was no room; the token then stays with the caller.
+    /// Queue a frame or a copy of it. Return false if there is no room, in which case the token stays with the caller.
+    ///
+    /// Errors: those of Stream::enqueue() and Stream::enqueue_copy().
     bool write(const std::shared_ptr<Stream>& stream, const FramePixels& pixels, OwnerToken owner);
     bool write_copy(const std::shared_ptr<Stream>& stream, const FramePixels& pixels);
 
     void finish(const std::shared_ptr<Stream>& stream);
 
-    /// The borrowed frames that are no longer needed, for the caller to let go of.
+    /// Return the borrowed frames that are no longer needed. The caller releases their tokens.
     FrameList take_spent() noexcept { return spent_.take(); }
 
-    /// Who is asked to take them while nothing is written; see SpentFrames.
+    /// Set the function that asks for take_spent() to be called while nothing is written; see SpentFrames.
     void set_ask_for_spent(SpentFrames::Ask ask) noexcept { spent_.set_ask(ask); }
 
-    /// Finishes every stream. They complete in the background: the caller waits for the ones returned.
+    /// Finish every stream and return them. They are completed in the background.
     std::vector<std::shared_ptr<Stream>> finish_all();
 
-    /// Ends the workers once the line is empty. Later work starts new ones.
+    /// Wait until the line is empty and the workers have ended, except for workers that a change of settings has
+    /// replaced and that are finishing their slice. Later work starts new workers.
     void stop_workers();
 
-    // Settings. Workers that run already are replaced after their slice; encoders that are open keep what they have.
+    // Settings. Running workers are replaced after their slice. Open encoders keep their number of threads.
 
-    /// At most this many workers, and threads for one encoder; 0 for as many as there are usable CPUs.
+    /// Set the largest number of workers, which is also the number of threads that encoders share. 0 stands for the
+    /// number of usable CPUs.
     void set_num_threads(int num_threads);
     int num_threads();
 
     void set_priority(ThreadPriority priority);
     ThreadPriority priority();
 
-    /// Memory for the waiting frames of all streams together.
+    /// Set the limit for the memory of the waiting frames of all streams together.
     void set_max_pending_bytes(std::size_t num_bytes);
     std::size_t max_pending_bytes();
 
-    /// CPUs that this process may use: those of its affinity, within the quota of its control group.
+    /// Return the number of CPUs that this process may use: those of its affinity, limited by its control group's
+    /// quota.
     int num_usable_cpus() const noexcept { return usable_cpus_; }
 
 private:
@@ -111,16 +121,16 @@ private:
     std::mutex mutex_;
     std::condition_variable work_to_do_;
     StreamLine line_;
-    RestingStreams resting_;  // None of them stands in the line.
+    RestingStreams resting_;  // None of them is in the line.
     std::vector<std::weak_ptr<Stream>> streams_;
     std::atomic<int> num_encoders_{0};
     std::list<std::thread> workers_;
     Completers completers_;
     int num_idle_ = 0;
-    int num_asleep_ = 0;  // Of the idle ones, those that wait for no time.
+    int num_asleep_ = 0;  // Of the idle workers, those that wait without a time limit.
     bool has_watcher_ = false;
     bool is_stopping_ = false;
-    unsigned epoch_ = 0;  // Changes with the settings; workers of an earlier one leave.
+    unsigned epoch_ = 0;  // Changes with the settings. Workers of an earlier epoch end.
     Settings settings_;
     CpuAffinity
         affinity_;  // Of the thread that made the engine: a training loop pinned later does not pin the workers.

@@ -8,20 +8,22 @@
 
 namespace gymreel {
 
-/// When each frame came that a kill would still take: those that the encoder holds back, and those whose packets are in a
-/// fragment that has not ended.
+/// The times at which those frames came that a kill would lose: the frames that the encoder holds back, and the frames
+/// whose packets are in an unfinished fragment.
 ///
-/// Of frames that are coded out of order only those count as out of the encoder before which none is missing.
-/// Thread: one at a time. Errors: std::bad_alloc from add().
+/// An encoder may put out frames in another order. A frame counts as out only once all frames before it are out.
+///
+/// Thread: one at a time.
+/// Errors: std::bad_alloc from add().
 class HeldFrames {
 public:
     using Clock = std::chrono::steady_clock;
     using Time = Clock::time_point;
 
-    /// The next frame goes into the encoder.
+    /// Note that the next frame goes into the encoder.
     void add(Time came) { frames_.push_back({came, false}); }
 
-    /// The packet of frame `number`, counted from 0, is in the fragment.
+    /// Note that the packet of a frame is in the fragment. Frames are numbered from 0.
     void came_out(std::int64_t number) noexcept {
         const auto position = static_cast<std::size_t>(number - num_out_);
         if (number < num_out_ || position >= frames_.size()) return;
@@ -32,18 +34,19 @@ public:
         }
     }
 
-    /// The fragment has ended: everything that came out is in the file.
+    /// Note that the fragment has ended, which puts every packet so far into the file.
     void saved() noexcept { oldest_unsaved_.reset(); }
 
-    /// When the oldest frame came that the encoder still has.
+    /// Return when the oldest frame came that the encoder holds back. Nothing if there is none, or if the encoder
+    /// cannot be drained.
     std::optional<Time> oldest_held() const noexcept {
         return frames_.empty() || !is_drainable_ ? std::nullopt : std::optional(frames_.front().came);
     }
 
-    /// When the oldest frame came that is out of the encoder and not in the file.
+    /// Return when the oldest frame came that is out of the encoder and not in the file yet.
     std::optional<Time> oldest_unsaved() const noexcept { return oldest_unsaved_; }
 
-    /// The encoder cannot be drained: what it holds back is not looked after any more.
+    /// Note that the encoder cannot be drained, so that nothing can be done about the frames that it holds back.
     void cannot_be_drained() noexcept { is_drainable_ = false; }
 
     std::size_t num_held() const noexcept { return frames_.size(); }

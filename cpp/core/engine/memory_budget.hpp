@@ -11,17 +11,18 @@
 
 namespace gymreel {
 
-/// What the waiting frames of all streams together may take unless the user says otherwise: 512 MiB, and no more than a
-/// quarter of what the control groups leave to this process. The rest is for the program, its encoders and its frames.
+/// Return the default limit for the memory of waiting frames: 512 MiB, or a quarter of the memory limit of the control
+/// groups if that is less. The rest is for the program, its encoders and its frames.
 inline std::size_t default_pending_bytes(const ControlGroups& groups = ControlGroups()) noexcept {
     constexpr std::uint64_t most = std::uint64_t{512} << 20;
     constexpr std::uint64_t share = 4;
     return static_cast<std::size_t>(std::min(most, groups.memory_limit() / share));
 }
 
-/// The memory that waiting frames of all streams together may take.
+/// A limit for the memory of the waiting frames of all streams together.
 ///
-/// Thread: any. Errors: none.
+/// Thread: any.
+/// Errors: none.
 class MemoryBudget {
 public:
     explicit MemoryBudget(std::size_t limit) noexcept : limit_(limit) {}
@@ -37,8 +38,8 @@ public:
         return limit_;
     }
 
-    /// Takes `num_bytes` if they fit. With `at_any_rate` they need not: each stream may always have one frame under
-    /// way, or it could wait for ever behind streams that nobody finishes.
+    /// Reserve `num_bytes` if the limit allows it, and return whether it does. `at_any_rate` ignores the limit. That is
+    /// for the only frame of a stream, which otherwise might wait for ever for streams that are never finished.
     bool reserve(std::size_t num_bytes, bool at_any_rate) noexcept {
         const std::lock_guard lock(mutex_);
         if (!at_any_rate && used_ + num_bytes > limit_) return false;
@@ -52,7 +53,8 @@ public:
         if (num_waiting_ > 0) changed_.notify_all();
     }
 
-    /// Waits until `num_bytes` fit or something was released, at most `timeout`. True where it did not time out.
+    /// Wait until the limit allows `num_bytes` or something was released, at most for `timeout`. Return false if it
+    /// timed out.
     bool wait_for_change(std::size_t num_bytes, std::chrono::milliseconds timeout) {
         std::unique_lock lock(mutex_);
         if (used_ + num_bytes <= limit_) return true;

@@ -11,27 +11,29 @@
 
 namespace gymreel {
 
-/// Decides, by the wall clock, when what a kill would take is brought into the file, and how far the encoder may look
-/// ahead at the pace at which frames come. docs/reliability.md has the promise that this keeps.
+/// Decides by the wall clock when frames that a kill would lose are brought into the file, and by the pace of the
+/// frames how far the encoder may look ahead. docs/reliability.md states the promise that this keeps.
 ///
-/// Thread: one at a time. Errors: none.
+/// Thread: one at a time.
+/// Errors: none.
 class Pace {
 public:
     using Clock = HeldFrames::Clock;
     using Time = HeldFrames::Time;
 
-    /// A stream without a new frame for that long rests: the encoder gives out what it holds back.
+    /// The encoder is drained if no frame has come for this long.
     static constexpr std::chrono::milliseconds rest_after{500};
-    /// A frame is not held back longer, although more come,
+    /// The longest time that a frame is held back by the encoder while frames come slower than `full_pace`.
     static constexpr std::chrono::milliseconds longest_hold{800};
-    /// unless they come that fast (frames a second): then the look-ahead is short enough, or was the user's wish.
+    /// Frames per second. If they come faster than this, a usual look-ahead takes less than about a second, and
+    /// `longest_hold` does not apply.
     static constexpr int full_pace = 24;
-    /// From here on (frames a second) an encoder may look ahead again. More than full_pace, so that it does not change
-    /// to and fro.
+    /// Frames per second from which an encoder that was limited to a brief look-ahead may look ahead again. It is more
+    /// than `full_pace`, so that the look-ahead does not alternate.
     static constexpr int recovered_pace = 26;
-    /// Frames over which that is measured.
+    /// The number of frames over which the pace is measured.
     static constexpr int num_measured = 64;
-    /// So many waiting frames say that a brief look-ahead, which uses one thread, is too slow.
+    /// If this many frames are waiting, a brief look-ahead is too slow: it uses one thread.
     static constexpr std::size_t too_many_waiting = 16;
 
     void frame_came(Time now) noexcept {
@@ -50,32 +52,32 @@ public:
 
     void fragment_ended() noexcept { fragment_since_.reset(); }
 
-    /// The encoder was drained: the pace is measured anew.
+    /// Note that the encoder was drained. The pace is measured anew.
     void drained() noexcept {
         num_frames_ = 0;
         is_fast_ = false;
     }
 
-    /// When the fragment has to end; nothing where it holds nothing.
+    /// Return when the fragment has to end. Nothing if it is empty.
     std::optional<Time> fragment_due(const HeldFrames& held) const noexcept {
         if (!fragment_since_) return std::nullopt;
         const Time end = *fragment_since_ + fragment_time;
         return held.oldest_unsaved() ? std::min(end, *held.oldest_unsaved() + longest_hold) : end;
     }
 
-    /// When the encoder has to be drained although frames come; nothing where it holds nothing.
+    /// Return when the encoder has to be drained even if frames keep coming. Nothing if it holds none.
     std::optional<Time> hold_due(const HeldFrames& held) const noexcept {
         if (!held.oldest_held()) return std::nullopt;
         const std::chrono::milliseconds at_full_pace(1000 * static_cast<std::int64_t>(held.num_held()) / full_pace);
         return *held.oldest_held() + std::max(longest_hold, at_full_pace);
     }
 
-    /// When the encoder has to be drained because no frame comes; nothing where it holds nothing.
+    /// Return when the encoder has to be drained if no frame comes until then. Nothing if it holds none.
     std::optional<Time> rest_due(const HeldFrames& held) const noexcept {
         return held.oldest_held() ? std::optional(last_frame_ + rest_after) : std::nullopt;
     }
 
-    /// The first of the three.
+    /// Return the earliest of these three times.
     std::optional<Time> next_due(const HeldFrames& held) const noexcept {
         std::optional<Time> first = fragment_due(held);
         for (const auto& due : {hold_due(held), rest_due(held)}) {
@@ -84,7 +86,8 @@ public:
         return first;
     }
 
-    /// True where frames come fast enough again, or wait in such numbers, that a brief look-ahead is no use.
+    /// Return whether the look-ahead need not be brief any more, because frames come fast again or too many are
+    /// waiting.
     bool has_recovered(std::size_t num_waiting) const noexcept { return is_fast_ || num_waiting >= too_many_waiting; }
 
 private:

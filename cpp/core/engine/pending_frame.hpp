@@ -11,8 +11,8 @@
 
 namespace gymreel {
 
-/// Whatever keeps borrowed pixels alive: one token for all tiles of a frame. The core never looks inside: each token that
-/// it accepted comes back exactly once through SpentFrames, to be let go of by the side that made it.
+/// The reference that keeps borrowed pixels alive, one for all tiles of a frame. The core does not know what it is.
+/// Each token that it accepts comes back exactly once through SpentFrames, where the side that made it releases it.
 using OwnerToken = void*;
 
 /// Memory for the copy of a frame that could not be borrowed.
@@ -24,28 +24,29 @@ struct FrameBuffer {
 /// A frame between write() and the encoder.
 struct PendingFrame {
     FramePixels pixels;
-    OwnerToken owner = nullptr;  ///< Null where `copy` holds the pixels.
+    OwnerToken owner = nullptr;  ///< Null if `copy` holds the pixels.
     FrameBuffer copy;
     std::size_t num_bytes = 0;
-    std::optional<std::uint64_t> checksum;  ///< Of borrowed pixels, where the stream checks them.
+    std::optional<std::uint64_t> checksum;  ///< Of borrowed pixels, if the stream checks them.
 };
 
-/// Frames change hands by splicing list nodes, which cannot fail.
+/// A list, because moving its nodes from one list to another cannot fail.
 using FrameList = std::list<PendingFrame>;
 
-/// Borrowed frames that the encoder no longer needs, on their way back to the side that owns them.
+/// Borrowed frames that the encoder no longer needs, until the side that owns them takes them back.
 ///
-/// That side takes them whenever it has something to write. Where nothing is written any more, or much has gathered, it
-/// is asked to come for them.
+/// That side takes them whenever it writes a frame. If nothing is written any more, or many bytes have accumulated, it
+/// is asked to take them.
 ///
-/// Thread: any. Errors: none.
+/// Thread: any.
+/// Errors: none.
 class SpentFrames {
 public:
-    /// Asks the owning side to call take() soon; false where that could not be done now. It is called on a worker, under
-    /// a lock: it must return at once and call nothing here.
+    /// A function that asks the owning side to call take() soon, and returns false if it could not ask now. It is
+    /// called on a worker under a lock, so it must return at once and must not use this object.
     using Ask = bool (*)();
 
-    /// Null to ask nobody. When this returns, the function before is not being called any more.
+    /// Set the function, or null for none. The previous one is not called any more after this has returned.
     void set_ask(Ask ask) noexcept {
         const std::lock_guard lock(mutex_);
         ask_ = ask;
@@ -60,7 +61,7 @@ public:
         if (num_bytes_ >= much) ask();
     }
 
-    /// Has the frames fetched that are here: perhaps nothing will be written for a long time.
+    /// Ask for the frames that are here to be taken, because nothing may be written for a long time.
     void send_back() noexcept {
         const std::lock_guard lock(mutex_);
         if (!frames_.empty()) ask();
@@ -84,7 +85,7 @@ private:
     FrameList frames_;
     std::size_t num_bytes_ = 0;
     Ask ask_ = nullptr;
-    bool is_asked_ = false;  // Since the last take().
+    bool is_asked_ = false;  // Whether `ask_` has succeeded since the last take().
 };
 
 }  // namespace gymreel

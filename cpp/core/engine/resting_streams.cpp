@@ -7,7 +7,7 @@
 namespace gymreel {
 
 void RestingStreams::add(std::shared_ptr<Stream> stream, Time due) noexcept {
-    remove(*stream);  // Two workers may have had it one after the other, and both come here after that.
+    remove(*stream);  // Two workers that had the stream one after the other may both add it.
     Place& place = stream->resting_place_;
     place.free_.key() = due;
     place.free_.mapped() = std::move(stream);

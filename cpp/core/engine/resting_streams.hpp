@@ -8,9 +8,11 @@ namespace gymreel {
 
 class Stream;
 
-/// Streams for which nothing is to be done until a certain time, in the order of these times.
+/// Streams that a worker has to look at again at a certain time, in the order of these times.
 ///
-/// Ownership: keeps its streams alive. Thread: one at a time. Errors: none; each stream brings the memory for its entry.
+/// Ownership: keeps its streams alive.
+/// Thread: one at a time.
+/// Errors: none. It allocates no memory: each stream owns the node for its entry.
 class RestingStreams {
 public:
     using Time = std::chrono::steady_clock::time_point;
@@ -19,7 +21,9 @@ private:
     using Entries = std::multimap<Time, std::shared_ptr<Stream>>;
 
 public:
-    /// The place of one stream, which the stream owns. Errors: std::bad_alloc from the constructor.
+    /// The node for the entry of one stream, which the stream owns.
+    ///
+    /// Errors: std::bad_alloc from the constructor.
     class Place {
     public:
         Place() {
@@ -30,20 +34,20 @@ public:
 
     private:
         friend class RestingStreams;
-        Entries::node_type free_;  // Empty while the stream rests,
-        Entries::iterator taken_;  // which is here then.
+        Entries::node_type free_;  // The unused node; empty while the stream rests.
+        Entries::iterator taken_;  // The entry while the stream rests.
     };
 
     bool empty() const noexcept { return entries_.empty(); }
     Time first_due() const noexcept { return entries_.begin()->first; }
 
-    /// Of a stream that rests already only the time changes.
+    /// Add a stream. If it is resting already, only its time changes.
     void add(std::shared_ptr<Stream> stream, Time due) noexcept;
 
-    /// Does nothing where the stream does not rest.
+    /// Remove a stream. Does nothing if it is not resting.
     void remove(Stream& stream) noexcept;
 
-    /// The stream whose time came first. There must be one.
+    /// Remove and return the stream with the earliest time. There must be one.
     std::shared_ptr<Stream> pop_first() noexcept;
 
 private:

@@ -34,7 +34,7 @@ void Stream::check_writable(FrameSize size) const {
 }
 
 bool Stream::has_own_room(std::size_t num_bytes) const {
-    // A frame larger than the budget may pass alone.
+    // A frame that is larger than the limit may wait if it is the only one.
     return stats_.num_pending == 0 || stats_.pending_bytes + num_bytes <= config_.max_pending_bytes;
 }
 
@@ -106,7 +106,7 @@ bool Stream::wait_for_room(std::size_t num_bytes, std::chrono::milliseconds time
     {
         std::unique_lock lock(mutex_);
         const auto is_refused = [&] { return failure_ || state_ != State::open; };
-        // Without a frame under way one is taken whatever the budget says.
+        // The only frame of a stream is taken whatever the limits are.
         if (is_refused() || stats_.num_pending == 0) return true;
         if (!has_own_room(num_bytes)) {
             return changed_.wait_for(lock, timeout, [&] { return has_own_room(num_bytes) || is_refused(); });
@@ -141,7 +141,7 @@ StreamStats Stream::stats() const {
 std::optional<ErrorInfo> Stream::failure() const {
     const std::lock_guard lock(mutex_);
     std::optional<ErrorInfo> failure = failure_;
-    // What was recorded may have got its own name since.
+    // The file may have got its final name since the failure.
     if (failure && result_ && !result_->path.empty()) failure->filename = result_->path.string();
     return failure;
 }
@@ -149,7 +149,7 @@ std::optional<ErrorInfo> Stream::failure() const {
 std::optional<StreamResult> Stream::result() const {
     const std::lock_guard lock(mutex_);
     std::optional<StreamResult> result = result_;
-    // Also by one that was complete after this one: it has replaced this one's file.
+    // A recording that is completed later may replace this one's file at any time.
     if (result) result->is_superseded = claim_.is_superseded(result->path);
     return result;
 }

@@ -26,11 +26,12 @@ namespace gymreel {
 struct StreamConfig {
     EncoderConfig encoder;
     FileConfig file;
-    std::size_t max_pending_bytes = 0;  ///< Frames that wait for the encoder may take this much memory.
-    bool check_borrowed = false;        ///< Fail when a borrowed frame has changed until it is encoded.
+    std::size_t max_pending_bytes = 0;  ///< The limit for the memory of the stream's waiting frames.
+    bool check_borrowed = false;        ///< Whether to fail if a borrowed frame changes before it is encoded.
 };
 
-/// Counts of one stream. `num_written` = `num_borrowed` + `num_copied`; dropped frames are in neither.
+/// Counts of one stream. `num_written` is the sum of `num_borrowed` and `num_copied`, which do not include dropped
+/// frames.
 struct StreamStats {
     std::uint64_t num_written = 0;
     std::uint64_t num_encoded = 0;
@@ -42,39 +43,39 @@ struct StreamStats {
     std::int64_t num_bytes = 0;
 };
 
-/// What a stream has become once it is done.
+/// The outcome of a stream that is done.
 struct StreamResult {
-    std::filesystem::path path;  ///< The partial file where the recording could not be completed; empty for memory.
+    std::filesystem::path path;  ///< The partial file if the recording could not be completed; empty for memory.
     std::uint64_t num_frames = 0;
     std::int64_t num_bytes = 0;
     int width = 0;
     int height = 0;
-    bool is_superseded = false;  ///< The file at `path` is, by now, that of a recording which began later.
+    bool is_superseded = false;  ///< Whether the file at `path` is that of a later recording.
 };
 
-/// What a worker brings along.
+/// What the engine provides for a slice.
 struct SliceContext {
     SpentFrames& spent;
-    std::atomic<int>& num_encoders;  ///< That are open in the whole process,
-    int num_threads = 1;             ///< and the threads that they share.
+    std::atomic<int>& num_encoders;  ///< Number of open encoders in this process.
+    int num_threads = 1;             ///< Number of threads that all encoders share.
 };
 
-/// One output: its queue, its state, its first error, its statistics.
+/// One recording: its queue of frames, its encoder and file, its first failure and its counts.
 ///
 /// Ownership: accepted owner tokens belong to the stream until they come back through SpentFrames.
-/// Thread: the calling side may be any threads; run_slice() is for one worker at a time (the engine sees to it), and
-/// complete() for whoever comes after the last one.
-/// Errors: the first failure sticks; after it frames are refused and failure() tells it. What had reached the file
-/// before stays, and is completed where that is possible.
+/// Thread: the methods of the calling side may be called on any thread. The engine calls run_slice() on one worker at a
+/// time, and complete() on one thread after the last slice.
+/// Errors: the first failure is kept. After it, frames are refused with this failure. What is in the file by then is
+/// kept and completed if possible.
 class Stream {
 public:
     enum class Enqueued {
-        full,      ///< Not taken: no room. The token stays with the caller.
-        waiting,   ///< Taken; a worker has the stream or will have it.
-        schedule,  ///< Taken; the caller must give the stream to a worker.
+        full,      ///< Not taken, because there is no room. The token stays with the caller.
+        waiting,   ///< Taken. A worker has the stream, or it is in the line.
+        schedule,  ///< Taken. The caller must put the stream into the line.
     };
 
-    /// `budget` is shared by all streams and outlives them.
+    /// `budget` is shared by all streams and must outlive them.
     Stream(StreamConfig config, MemoryBudget& budget)
         : config_(std::move(config)), budget_(budget), claim_(config_.file.path) {}
     Stream(const Stream&) = delete;
@@ -82,29 +83,32 @@ public:
 
     // The calling side.
 
-    /// Queues a borrowed frame.
+    /// Queue a borrowed frame.
     ///
-    /// Errors: Error (frame_shape, closed, or the failure of the stream); the token then stays with the caller.
+    /// Errors: Error (frame_shape, closed, or the failure of the stream), after which the token stays with the caller.
     Enqueued enqueue(const FramePixels& pixels, OwnerToken owner);
 
-    /// Queues a copy of the frame, made before the call returns; tiles become one picture. Errors: as above, std::bad_alloc.
+    /// Queue a copy of the frame, which is made before the call returns. Tiles become one picture.
+    ///
+    /// Errors: as for enqueue(); std::bad_alloc.
     Enqueued enqueue_copy(const FramePixels& pixels);
 
-    /// Counts a frame that the caller gave up on.
+    /// Count a frame that the caller does not write because there is no room.
     void count_dropped();
 
-    /// Waits for room for a frame of that size, at most `timeout`. True where trying again may succeed, or fail for good.
+    /// Wait at most for `timeout` until there is room for `num_bytes` or the stream refuses frames. Return whether it
+    /// is worth trying again.
     bool wait_for_room(std::size_t num_bytes, std::chrono::milliseconds timeout);
 
-    /// Adds entries that are known only now to the metadata of the complete file.
+    /// Add entries to the metadata of the complete file.
     ///
     /// Errors: Error (closed), unless the stream has failed.
     void add_metadata(const Metadata& entries);
 
-    /// No frames will follow. True where the caller must give the stream to a worker. Idempotent.
+    /// Accept no further frames. Return whether the caller must put the stream into the line. Idempotent.
     bool finish();
 
-    /// Waits at most `timeout` until a finished stream is done.
+    /// Wait at most for `timeout` until the stream is done, and return whether it is. finish() must have been called.
     bool wait_until_done(std::chrono::milliseconds timeout);
 
     StreamStats stats() const;
@@ -115,26 +119,27 @@ public:
     // The worker's side.
 
     enum class Left {
-        nothing,    ///< The stream is the calling side's again, whose next enqueue() or finish() schedules it.
-        some,       ///< More is left to do, and more may come.
-        last,       ///< More is left to do, and no frame will follow.
-        completion  ///< Everything is encoded, and complete() is to be called.
+        nothing,    ///< The queue is empty. The next enqueue() or finish() schedules the stream.
+        some,       ///< Frames are left, and more may come.
+        last,       ///< Frames are left, and no more will come.
+        completion  ///< Every frame is encoded. complete() must be called.
     };
 
-    /// Works on the queue for a while. Without a queue it brings into the file what has been held back for too long.
+    /// Encode queued frames for the length of a slice. If none is queued, bring into the file what has been held back
+    /// for too long.
     Left run_slice(const SliceContext& context) noexcept;
 
-    /// When run_slice() has to be called again although no frame has come, by a stream that nobody works on: else, or
-    /// where that is not necessary, nothing.
+    /// Return when run_slice() must be called again even if no frame comes. Nothing if a worker has the stream, or if
+    /// nothing is held back.
     std::optional<RestingStreams::Time> rests_until() const noexcept;
 
-    /// The time has come. True where the caller must give the stream to a worker.
+    /// Note that this time has come. Return whether the caller must put the stream into the line.
     bool end_rest() noexcept;
 
-    /// Turns the partial file into the complete one, after which the stream is done. May wait for the disk for long.
+    /// Turn the partial file into the complete one, after which the stream is done. May wait for the disk for long.
     void complete() noexcept;
 
-    /// In place of a slice where there is no thread for one: the stream fails and is done.
+    /// Fail and complete the stream, because no worker can be started for it.
     void give_up(SpentFrames& spent) noexcept;
 
 private:
@@ -144,7 +149,7 @@ private:
     /// A stream moves through these in order and never back.
     enum class State {
         open,       ///< Takes frames.
-        finishing,  ///< Takes no more; those queued are still being encoded.
+        finishing,  ///< Takes no more frames. Queued frames are still being encoded.
         done        ///< The file is complete, or as complete as it will get.
     };
 
@@ -170,16 +175,16 @@ private:
 
     StreamConfig config_;
     MemoryBudget& budget_;
-    // The line's and the resting streams', not ours: so that standing in line and resting need no memory.
+    // Used by StreamLine and RestingStreams only. They are here so that neither needs to allocate memory.
     std::shared_ptr<Stream> next_in_line_;
     RestingStreams::Place resting_place_;
 
     mutable std::mutex mutex_;
-    std::condition_variable changed_;  // Room was made, or the state changed.
+    std::condition_variable changed_;  // There is more room, or another state.
     State state_ = State::open;
-    bool is_scheduled_ = false;  // A worker has the stream, or it waits for one.
+    bool is_scheduled_ = false;  // Whether a worker has the stream, or it is in the line.
     FrameList queue_;
-    FrameList free_frames_;  // Of copied frames, for the sake of their memory.
+    FrameList free_frames_;  // Copied frames that were encoded, whose memory is used again.
     StreamStats stats_;
     std::optional<ErrorInfo> failure_;
     std::optional<StreamResult> result_;
@@ -188,11 +193,11 @@ private:
     std::vector<std::uint8_t> bytes_;  // Of a stream in memory that is done.
     int width_ = 0;                    // Of the first frame; 0 before it.
     int height_ = 0;
-    // From here on not under the mutex.
+    // The mutex does not protect what follows.
 
     TargetClaim claim_;  // Has a lock of its own.
 
-    // Touched by the thread that runs the slice or completes the stream, and by no other.
+    // Used only by the thread that runs the slice or completes the stream.
     std::optional<EncoderCount> encoder_count_;
     std::optional<Encoder> encoder_;
     std::optional<RecordingFile> file_;

@@ -7,9 +7,11 @@
 
 namespace gymreel {
 
-/// Streams that wait for a worker, first come, first served. A stream stands in one line at most, and once.
+/// A queue of streams that wait for a worker or a completer. A stream is in at most one line at a time.
 ///
-/// Ownership: keeps its streams alive. Thread: one at a time. Errors: none, and no memory is needed.
+/// Ownership: keeps its streams alive.
+/// Thread: one at a time.
+/// Errors: none. It allocates no memory: the links are members of the streams.
 class StreamLine {
 public:
     StreamLine() = default;
@@ -39,7 +41,7 @@ public:
         ++size_;
     }
 
-    /// Null where nobody waits.
+    /// Return the first stream, or null if the line is empty.
     std::shared_ptr<Stream> pop_front() noexcept {
         std::shared_ptr<Stream> stream = std::move(first_);
         if (stream == nullptr) return stream;

@@ -15,7 +15,8 @@
 namespace gymreel {
 namespace {
 
-// Long enough to amortise the hand-over, short enough that streams which share a worker take turns.
+// Long enough that taking a stream from the line costs little in comparison, and short enough for streams that share a
+// worker to take turns.
 constexpr std::chrono::milliseconds slice{10};
 
 ErrorInfo describe(const std::exception_ptr& reason) {
@@ -34,7 +35,7 @@ ErrorInfo describe(const std::exception_ptr& reason) {
 
 }  // namespace
 
-/// Runs one step of the worker. No exception crosses a thread: it becomes the stream's failure.
+/// Call `action`. An exception becomes the failure of the stream, because none may leave the thread.
 template <typename Action>
 void Stream::attempt(Action action) noexcept {
     try {
@@ -59,7 +60,7 @@ Stream::Left Stream::run_slice(const SliceContext& context) noexcept {
             }
         }
         if (is_last) {
-            context.spent.send_back();  // Nobody may write for a long time.
+            context.spent.send_back();  // No frame of this stream follows, and perhaps none of any other.
             end_encoding();
             return Left::completion;
         }
@@ -110,16 +111,16 @@ void Stream::encode(FrameList& frame, const SliceContext& context) {
 }
 
 void Stream::write_packet(AVPacket& packet) {
-    const std::int64_t number = packet.pts;  // In units of frames, until the file has it.
+    const std::int64_t number = packet.pts;  // The file rescales it.
     held_.came_out(number);
     pace_.packet_came(Pace::Clock::now());
-    if (!file_->write(packet)) return;  // It is in a fragment that goes on.
+    if (!file_->write(packet)) return;  // The fragment has not ended.
     held_.saved();
     pace_.fragment_ended();
 }
 
-/// Brings into the file what a kill must not take, if it has been held back for long enough. Where frames wait, the
-/// encoder is left alone: they come first.
+/// Bring frames that have been held back for too long into the file. While frames are waiting, the encoder is not
+/// drained, because encoding comes first.
 void Stream::save_what_is_due(bool is_idle) {
     const Pace::Time now = Pace::Clock::now();
     const auto is_due = [&](const std::optional<Pace::Time>& due) { return due && *due <= now; };
@@ -176,7 +177,7 @@ void Stream::open_output(FrameSize size, const SliceContext& context) {
     FileConfig file = config_.file;
     const AVCodecContext& codec = encoder_->context();
     if (codec.width != size.width || codec.height != size.height) {
-        // Padded to an even size: only here can be seen where the picture ends.
+        // The picture is padded to an even size, and nothing else in the file tells where it ends.
         file.metadata.emplace_back("frame_size", std::to_string(size.width) + "x" + std::to_string(size.height));
     }
     file_.emplace(std::move(file), codec);
@@ -190,7 +191,7 @@ void Stream::release(FrameList& frame, SpentFrames& spent) noexcept {
         --stats_.num_pending;
         stats_.pending_bytes -= num_bytes;
         if (frame.front().owner == nullptr) {
-            // A burst's buffers go back to the system: they are in no budget.
+            // After a burst of frames, the others are freed, because they are not counted in any limit.
             constexpr std::size_t max_free_frames = 2;
             FrameList& destination = free_frames_.size() < max_free_frames ? free_frames_ : unwanted;
             destination.splice(destination.begin(), frame);
@@ -201,13 +202,13 @@ void Stream::release(FrameList& frame, SpentFrames& spent) noexcept {
     changed_.notify_all();
 }
 
-/// True where what comes can be added to the file: nothing was wrong with it yet.
+/// Return whether packets can still be added to the file.
 bool Stream::is_file_sound() const {
     const std::lock_guard lock(mutex_);
     return file_.has_value() && (!failure_ || failure_->kind != ErrorKind::output);
 }
 
-/// After the last frame. The encoder's memory is free when the file waits for its completion.
+/// Flush and free the encoder after the last frame, before the file waits for a completer.
 void Stream::end_encoding() noexcept {
     if (is_file_sound()) {
         attempt([this] { encoder_->flush([this](AVPacket& packet) { write_packet(packet); }); });
@@ -223,13 +224,13 @@ void Stream::complete() noexcept {
         const std::lock_guard lock(mutex_);
         late_metadata = std::move(late_metadata_);
     }
-    // One without frames is finished too, which removes it.
+    // Finishing a file without frames removes it.
     if (file_ && (is_file_sound() || file_->num_packets() == 0)) {
         attempt([&] { file_->finish(late_metadata, claim_); });
     }
     StreamResult result;
     std::vector<std::uint8_t> bytes;
-    // Nothing here needs memory: what was recorded is told of even where there is none.
+    // Nothing from here on allocates memory, so that the result is known even when memory has run out.
     if (file_) {
         result.num_frames = file_->num_packets();
         result.num_bytes = file_->num_bytes();
@@ -257,7 +258,7 @@ void Stream::give_up(SpentFrames& spent) noexcept {
         const std::lock_guard lock(mutex_);
         for (auto frame = queue_.begin(); frame != queue_.end();) {
             const auto next = std::next(frame);
-            // A frame that is still being copied gives its room back itself.
+            // The room of frames that are still being copied is given back by enqueue_copy().
             --stats_.num_pending;
             stats_.pending_bytes -= frame->num_bytes;
             budget_.release(frame->num_bytes);
@@ -273,7 +274,7 @@ void Stream::give_up(SpentFrames& spent) noexcept {
 }
 
 void Stream::fail_with(const std::exception_ptr& reason) noexcept {
-    ErrorInfo info;  // Stays empty where there is not even memory for words.
+    ErrorInfo info;  // Stays without a text if there is no memory for one.
     try {
         info = describe(reason);
         if (info.filename.empty()) info.filename = (file_ ? file_->path() : config_.file.path).string();

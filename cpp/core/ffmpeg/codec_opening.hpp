@@ -5,8 +5,8 @@
 namespace gymreel {
 
 /// Return the mutex to hold while FFmpeg opens a codec. FFmpeg then holds a lock of its own that nothing outside can
-/// reach; if the process forked meanwhile, the child could never open a codec. So fork handlers take this mutex first; see
-/// Engine::instance().
+/// reach; if the process forked meanwhile, the child could never open a codec. So fork handlers take this mutex first;
+/// see Engine::instance().
 ///
 /// Thread: any.
 inline std::mutex& codec_opening() {

@@ -5,7 +5,8 @@
 
 namespace gymreel {
 
-/// The versions of one FFmpeg library that this code was compiled with and that is loaded, as FFmpeg's version integers.
+/// The versions of one FFmpeg library that this code was compiled with and that is loaded, as FFmpeg's version
+/// integers.
 struct LibraryVersion {
     const char* name;
     unsigned compiled;
@@ -23,8 +24,8 @@ std::array<LibraryVersion, 4> ffmpeg_libraries();
 /// Return a version integer as text, such as "61.19.101".
 std::string version_text(unsigned version);
 
-/// Return a message if a loaded library has another major version than the one this code was compiled with; else return an
-/// empty string.
+/// Return a message if a loaded library has another major version than the one this code was compiled with; else return
+/// an empty string.
 std::string ffmpeg_version_problem();
 
 }  // namespace gymreel

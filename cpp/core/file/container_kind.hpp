@@ -5,8 +5,8 @@
 
 namespace gymreel {
 
-/// The kinds of containers. What differs between them is decided by a switch over this enumeration, so that the compiler
-/// lists the places that a new kind has to be added to.
+/// The kinds of containers. What differs between them is decided by a switch over this enumeration, so that the
+/// compiler lists the places that a new kind has to be added to.
 enum class ContainerKind {
     mp4,       ///< mp4 and mov.
     matroska,  ///< Matroska and WebM.

@@ -37,8 +37,8 @@ InputContextPtr open_input(AVIOContext* io, const std::string& muxer) {
     return input;
 }
 
-/// Return a filter that takes the extradata of AV1 from the first packet, or null if it is not needed. libaom reports it
-/// too late for the header of a growing Matroska file.
+/// Return a filter that takes the extradata of AV1 from the first packet, or null if it is not needed. libaom reports
+/// it too late for the header of a growing Matroska file.
 PacketFilterPtr make_extradata_filter(const AVStream& stream) {
     const AVBitStreamFilter* const description = av_bsf_get_by_name("extract_extradata");
     const bool is_needed = stream.codecpar->codec_id == AV_CODEC_ID_AV1 && stream.codecpar->extradata_size == 0;

@@ -14,7 +14,8 @@ namespace gymreel {
 ///
 /// Ownership: borrows the bytes, which must outlive it.
 /// Thread: one at a time.
-/// Errors: Error (output), std::bad_alloc. Damage in the middle of the file may look like its end; scan_partial() finds it.
+/// Errors: Error (output), std::bad_alloc. Damage in the middle of the file may look like its end; scan_partial() finds
+/// it.
 class Demuxer {
 public:
     /// `muxer` is FFmpeg's name of the muxer that wrote the container.
@@ -24,8 +25,8 @@ public:
     Demuxer(const Demuxer&) = delete;
     Demuxer& operator=(const Demuxer&) = delete;
 
-    /// Read the next complete packet. Its times are in units of time_base(), and the first picture has the time 0. Return
-    /// false at the end.
+    /// Read the next complete packet. Its times are in units of time_base(), and the first picture has the time 0.
+    /// Return false at the end.
     bool read(AVPacket& packet);
 
     /// Read ahead, and decode, to find stream parameters that the header lacks. Call it before the first read().

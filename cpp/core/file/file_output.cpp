@@ -56,7 +56,8 @@ std::unique_ptr<FileOutput> FileOutput::create_beside(const std::filesystem::pat
         if (attempt > 1) name += "-" + std::to_string(attempt);
         try {
             auto output = std::make_unique<FileOutput>(target.parent_path() / name, Open::create);
-            // From the beginning, so that nobody can read the partial file who may not read the target. The owner always may.
+            // From the beginning, so that nobody can read the partial file who may not read the target. The owner
+            // always may.
             constexpr unsigned owner = 0600;
             os_file::adopt_permissions(output->descriptor_, target, owner);
             return output;

@@ -33,8 +33,8 @@ public:
     FileOutput(std::filesystem::path path, Open how);
     ~FileOutput() override;
 
-    /// Create the hidden file `.NAME` + `suffix` in the folder of a target called NAME, or `.NAME` + `suffix` + "-2" and
-    /// so on: files with the first names may belong to other recordings, or have been left by a crash.
+    /// Create the hidden file `.NAME` + `suffix` in the folder of a target called NAME, or `.NAME` + `suffix` + "-2"
+    /// and so on: files with the first names may belong to other recordings, or have been left by a crash.
     ///
     /// Errors: Error (output).
     static std::unique_ptr<FileOutput> create_beside(const std::filesystem::path& target, const char* suffix);
@@ -67,8 +67,8 @@ public:
     /// Errors: Error (output).
     void settle();
 
-    /// Remove and close the file. A failure to remove it is ignored. If its name belongs to another file by now, that file
-    /// is left alone.
+    /// Remove and close the file. A failure to remove it is ignored. If its name belongs to another file by now, that
+    /// file is left alone.
     void discard() noexcept;
 
 private:

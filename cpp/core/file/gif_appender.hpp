@@ -10,8 +10,8 @@
 
 namespace gymreel {
 
-/// A writer of GIF that writes each picture at once. FFmpeg's muxer holds each picture back until the next one tells how
-/// long it is shown; at a constant frame rate that is known beforehand.
+/// A writer of GIF that writes each picture at once. FFmpeg's muxer holds each picture back until the next one tells
+/// how long it is shown; at a constant frame rate that is known beforehand.
 ///
 /// Ownership: borrows the output, which must outlive it.
 /// Thread: one at a time.

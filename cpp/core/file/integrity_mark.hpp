@@ -17,10 +17,10 @@ namespace gymreel {
 constexpr std::array<std::uint8_t, 16> mark_signature{'g', 'y', 'm', 'r', 'e',  'e',  'l',  ' ',
                                                       'm', 'a', 'r', 'k', 0xA7, 0x1C, 0xE5, 0x02};
 
-/// The integrity marks of a growing file. One follows the header and each fragment, cluster or picture. A mark holds its
-/// own position and a hash of everything before it. So recovery can tell bytes that were written from bytes that changed
-/// later, and detect pieces that are missing, moved or repeated. Players skip marks: a mark is a `uuid` box in mp4 and
-/// mov, a Void element in Matroska and an application extension in GIF.
+/// The integrity marks of a growing file. One follows the header and each fragment, cluster or picture. A mark holds
+/// its own position and a hash of everything before it. So recovery can tell bytes that were written from bytes that
+/// changed later, and detect pieces that are missing, moved or repeated. Players skip marks: a mark is a `uuid` box in
+/// mp4 and mov, a Void element in Matroska and an application extension in GIF.
 ///
 /// The hash (MurmurHash3 with 128 bits, of which 64 are kept) detects accidents. It does not protect from forged files.
 ///

@@ -3,7 +3,8 @@
 #include <cstdint>
 #include <filesystem>
 
-/// What FileOutput needs from the operating system, on POSIX and Windows. Everything that differs between the two is here.
+/// What FileOutput needs from the operating system, on POSIX and Windows. Everything that differs between the two is
+/// here.
 ///
 /// Thread: any. Errors: none are thrown; functions that return a descriptor or a count return -1 and set errno.
 namespace gymreel::os_file {
@@ -22,22 +23,22 @@ constexpr int not_regular = -1;
 /// Create a file that must not exist and open it for reading and writing.
 int create_new(const std::filesystem::path& path);
 
-/// Open an existing regular file, for writing where that is permitted. Never waits, and opens nothing but regular files:
-/// opening a device may have effects, and opening a FIFO may wait for ever.
+/// Open an existing regular file, for writing where that is permitted. Never waits, and opens nothing but regular
+/// files: opening a device may have effects, and opening a FIFO may wait for ever.
 int open_existing(const std::filesystem::path& path);
 
 bool is_regular(int descriptor);
 
-/// Lock the file. Return false if another process has it locked, or has removed it in the meantime. A file system without
-/// locks counts as success.
+/// Lock the file. Return false if another process has it locked, or has removed it in the meantime. A file system
+/// without locks counts as success.
 bool try_to_lock(int descriptor);
 
 /// Return whether another process has the file locked, or it is not a regular file that can be opened. False on file
 /// systems without locks.
 bool is_locked_by_another(const std::filesystem::path& path) noexcept;
 
-/// Return whether `path` is still the name of the open file. Either may have changed: the file can have been renamed, and
-/// the name can belong to another file.
+/// Return whether `path` is still the name of the open file. Either may have changed: the file can have been renamed,
+/// and the name can belong to another file.
 bool has_name(int descriptor, const std::filesystem::path& path);
 
 /// Rename a file unless `to` exists. Return 0 or an errno, which is EEXIST if `to` exists.

@@ -55,8 +55,8 @@ void keep_whole_beginning(PartialScan& scan) {
         num_kept = i + 1;
         most_waiting = std::max(most_waiting, std::exchange(most_since, 0));
     }
-    // With marks nothing can be missing in the middle. Without marks, a frame is missing if more pictures wait for it than
-    // ever waited before.
+    // With marks nothing can be missing in the middle. Without marks, a frame is missing if more pictures wait for it
+    // than ever waited before.
     const bool is_known = !scan.has_marks && scan.has_reordering && num_kept >= enough_to_know;
     if (waiting.size() > (is_known ? most_waiting : longest_delay) && scan.damage.empty()) {
         scan.damage = "frame " + std::to_string(num_shown) + " is missing";

@@ -14,8 +14,8 @@ struct PartialScan {
     /// The header and the packets, without marks, indexes and other elements that point into the file.
     std::vector<Extent> pieces;
 
-    /// The presentation time of each sound packet in units of `tick`, in decoding order. The pictures of these n packets
-    /// are the first n that were recorded.
+    /// The presentation time of each sound packet in units of `tick`, in decoding order. The pictures of these n
+    /// packets are the first n that were recorded.
     std::vector<std::int64_t> times;
 
     AVRational tick{0, 1};
@@ -33,8 +33,8 @@ struct PartialScan {
 };
 
 /// Find the sound part of a file that no process writes to any more. Checks the structure, the order and the times, and
-/// every byte if the file has integrity marks. FFmpeg reads nothing of it. The memory it needs is a small multiple of the
-/// number of packets and elements.
+/// every byte if the file has integrity marks. FFmpeg reads nothing of it. The memory it needs is a small multiple of
+/// the number of packets and elements.
 ///
 /// `muxer` is FFmpeg's name of the container.
 ///

@@ -54,8 +54,8 @@ public:
     /// Return the number of packets, which is one per frame.
     std::uint64_t num_packets() const noexcept { return num_packets_; }
 
-    /// Return where the bytes are: in the partial file until finish() has succeeded, then in the complete one. Empty for
-    /// a recording in memory.
+    /// Return where the bytes are: in the partial file until finish() has succeeded, then in the complete one. Empty
+    /// for a recording in memory.
     const std::filesystem::path& path() const noexcept { return file_ ? file_->path() : config_.path; }
 
     /// Return path() without a copy, which could fail; but the requested path if a later recording has that name. The

@@ -62,8 +62,8 @@ RecoveredFile copy_sound_part(FileOutput& leftover, const PartialScan& scan, con
     return result;
 }
 
-/// Rename the leftover to `.NAME.damaged` and return its path. If that fails it keeps its name, because its sound part has
-/// been recovered already.
+/// Rename the leftover to `.NAME.damaged` and return its path. If that fails it keeps its name, because its sound part
+/// has been recovered already.
 std::filesystem::path keep_as_damaged(FileOutput& leftover) {
     std::unique_ptr<FileOutput> name;
     try {

@@ -12,8 +12,8 @@
 namespace gymreel {
 namespace {
 
-/// Return the option that sets how long GIF shows the last frame. By default it is as long as the frame before, and 0.1 s
-/// for a single frame.
+/// Return the option that sets how long GIF shows the last frame. By default it is as long as the frame before, and 0.1
+/// s for a single frame.
 Options last_delay(AVRational frame_rate) {
     constexpr std::int64_t centiseconds = 100;
     return {{"final_delay", std::to_string(av_rescale(centiseconds, frame_rate.den, frame_rate.num))}};

@@ -28,9 +28,9 @@ struct RemuxResult {
 RemuxResult remux(Demuxer& from, ByteStore& to, const std::string& muxer, const Metadata& metadata,
                   CodecParametersPtr stream);
 
-/// Copy the packets that a scan has found to be sound, and no others. `from` reads the pieces of `scan`. The description
-/// of the stream is taken from the header; a frame is decoded only if the codec is one that gymreel does not choose by
-/// itself.
+/// Copy the packets that a scan has found to be sound, and no others. `from` reads the pieces of `scan`. The
+/// description of the stream is taken from the header; a frame is decoded only if the codec is one that gymreel does
+/// not choose by itself.
 ///
 /// Thread: one at a time.
 /// Errors: Error (output), also if FFmpeg finds other packets than the scan; std::bad_alloc.

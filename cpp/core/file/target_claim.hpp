@@ -9,8 +9,8 @@
 
 namespace gymreel {
 
-/// The claim of one recording to the name of its file, held from its beginning to its end. Of several recordings of this
-/// process with the same name, the one that began last gets the name, whichever is completed first.
+/// The claim of one recording to the name of its file, held from its beginning to its end. Of several recordings of
+/// this process with the same name, the one that began last gets the name, whichever is completed first.
 ///
 /// Making and destroying a claim never waits for a file system, nor for another claim that takes its name.
 ///
@@ -34,8 +34,8 @@ public:
     /// Return whether `path` is the claimed name and a recording that began later has taken it.
     bool is_superseded(const std::filesystem::path& path) const noexcept;
 
-    /// Forget every claim, in a forked child. The claims belong to the parent, and threads that do not exist in the child
-    /// may hold their locks.
+    /// Forget every claim, in a forked child. The claims belong to the parent, and threads that do not exist in the
+    /// child may hold their locks.
     static void start_over_after_fork() noexcept;
 
 private:

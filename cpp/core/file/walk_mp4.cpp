@@ -108,8 +108,8 @@ private:
         return true;
     }
 
-    /// Return whether a box holds only what the header of a growing file holds, which has no index. Keeps the values that
-    /// are needed later.
+    /// Return whether a box holds only what the header of a growing file holds, which has no index. Keeps the values
+    /// that are needed later.
     bool is_sound_header(const Box& box, std::uint32_t parent, int depth) {
         if (depth > deepest) return false;
         const auto has_only = [&](std::int64_t content, std::initializer_list<std::string_view> types) {

@@ -12,8 +12,8 @@ namespace gymreel {
 
 enum class PlanarFormat { yuv420p, yuv444p, nv12 };
 
-/// The planes of the encoder's frame. `width` and `height` are those of the encoder and may be larger than the source's:
-/// the last column and row are repeated to fill the margin. In NV12, `planes[1]` holds U and V interleaved.
+/// The planes of the encoder's frame. `width` and `height` are those of the encoder and may be larger than the
+/// source's: the last column and row are repeated to fill the margin. In NV12, `planes[1]` holds U and V interleaved.
 ///
 /// Ownership: none.
 struct PlanarImage {

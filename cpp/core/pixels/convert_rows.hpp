@@ -19,8 +19,8 @@ constexpr int bytes_per_pixel(RowLayout layout) {
     return layout == RowLayout::grey8 ? 1 : layout == RowLayout::rgba32 ? 4 : 3;
 }
 
-/// The conversion in fixed point: weights as magnitudes in units of 1/65536, biases in units of 1/256 of an output step.
-/// convert_rows_plain.cpp has the formulas.
+/// The conversion in fixed point: weights as magnitudes in units of 1/65536, biases in units of 1/256 of an output
+/// step. convert_rows_plain.cpp has the formulas.
 struct YuvWeights {
     std::uint16_t y_from_r = 0, y_from_g = 0, y_from_b = 0, y_bias = 0;
     std::uint16_t u_from_r = 0, u_from_g = 0;  ///< Subtracted.

@@ -4,8 +4,8 @@
 
 // The arithmetic of the conversion. The SIMD kernels compute the same bytes.
 //
-// R, G, B in 0..255 are non-linear (gamma-coded) components. With E' = component / 255, ITU-R BT.709-6 (section 3, items
-// 3.2 to 3.4) defines
+// R, G, B in 0..255 are non-linear (gamma-coded) components. With E' = component / 255, ITU-R BT.709-6 (section 3,
+// items 3.2 to 3.4) defines
 //
 //     E'Y  = Kr E'R + (1 - Kr - Kb) E'G + Kb E'B        Kr = 0.2126, Kb = 0.0722
 //     E'Cb = (E'B - E'Y) / (2 (1 - Kb))
@@ -22,8 +22,8 @@
 //
 // Each bias is the offset plus one half for rounding, plus a correction for the terms' being rounded down: on average
 // the sum is one and a half units too small for luma, and half a unit too large for chroma, where two terms are
-// subtracted. The weight of green is what the other two leave, so that the luma weights sum to the whole range (white is
-// exactly 235) and the chroma weights to zero (grey is exactly 128). No sum leaves 0..65535, so nothing is clamped.
+// subtracted. The weight of green is what the other two leave, so that the luma weights sum to the whole range (white
+// is exactly 235) and the chroma weights to zero (grey is exactly 128). No sum leaves 0..65535, so nothing is clamped.
 // Compared with the formulas in double precision no value is off by more than one, and 99.5 % are equal.
 //
 // A 4:2:0 chroma sample is computed from the average of its 2x2 block and lies in the centre of the block: 64 times the
@@ -107,8 +107,8 @@ void chroma(const YuvWeights& w, const Piece& c, int num_samples, std::uint8_t* 
     }
 }
 
-/// Overwrite the first half of `top` with the averages of the 2x2 blocks. They are exact, because 256 times an integer is
-/// divisible by four.
+/// Overwrite the first half of `top` with the averages of the 2x2 blocks. They are exact, because 256 times an integer
+/// is divisible by four.
 void average_blocks(Piece& top, const Piece& bottom, int num_blocks) {
     const auto average = [&](auto& t, const auto& b) {
         for (std::size_t i = 0; i < static_cast<std::size_t>(num_blocks); ++i) {

@@ -1,12 +1,12 @@
-// The row kernels, written with Google Highway: this file is compiled once for each instruction set, and the best one for
-// the processor is chosen at run time. The arithmetic is that of convert_rows_plain.cpp, bit for bit.
+// The row kernels, written with Google Highway: this file is compiled once for each instruction set, and the best one
+// for the processor is chosen at run time. The arithmetic is that of convert_rows_plain.cpp, bit for bit.
 //
-// A vector holds 8-bit samples of N neighbouring pixels. Seen as 16-bit lanes, `v << 8` is 256 times each even sample and
-// `v & 0xFF00` is 256 times each odd one, which is the scaling that `term` needs. Each result is in the upper byte of its
-// lane, so that `even >> 8 | odd & 0xFF00` puts the results in order. No sample has to be widened or packed.
+// A vector holds 8-bit samples of N neighbouring pixels. Seen as 16-bit lanes, `v << 8` is 256 times each even sample
+// and `v & 0xFF00` is 256 times each odd one, which is the scaling that `term` needs. Each result is in the upper byte
+// of its lane, so that `even >> 8 | odd & 0xFF00` puts the results in order. No sample has to be widened or packed.
 //
-// Existing libraries do not serve: swscale is about ten times slower, and libyuv, at about the same speed, supports only
-// BT.601 for RGB24.
+// Existing libraries do not serve: swscale is about ten times slower, and libyuv, at about the same speed, supports
+// only BT.601 for RGB24.
 
 #if defined(GYMREEL_HAVE_HIGHWAY)
 

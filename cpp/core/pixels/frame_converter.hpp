@@ -25,16 +25,16 @@ public:
 
     virtual void convert(const FrameView& source, AVFrame& destination) = 0;
 
-    /// Convert tiles as one picture. By default they are painted on a canvas first; a converter that can write to a part
-    /// of the encoder's frame avoids that copy.
+    /// Convert tiles as one picture. By default they are painted on a canvas first; a converter that can write to a
+    /// part of the encoder's frame avoids that copy.
     virtual void convert_tiles(const TiledView& source, AVFrame& destination);
 
 private:
     std::vector<std::uint8_t> canvas_;
 };
 
-/// Return a converter to `format`: the kernels of convert_rows.hpp for yuv420p, yuv444p and nv12, Palettizer for pal8, and
-/// swscale for every other format.
+/// Return a converter to `format`: the kernels of convert_rows.hpp for yuv420p, yuv444p and nv12, Palettizer for pal8,
+/// and swscale for every other format.
 ///
 /// Errors: std::bad_alloc.
 std::unique_ptr<FrameConverter> make_frame_converter(AVPixelFormat format);

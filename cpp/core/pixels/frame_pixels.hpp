@@ -15,8 +15,8 @@ struct FrameSize {
 };
 
 /// One of the images that a frame is made of, and the position of its upper left corner on the canvas. Both coordinates
-/// are even, so that no two tiles share a chroma sample. A tile of odd size is extended to an even size by repeating its
-/// last row or column, unless the canvas ends there.
+/// are even, so that no two tiles share a chroma sample. A tile of odd size is extended to an even size by repeating
+/// its last row or column, unless the canvas ends there.
 struct Tile {
     FrameView view;
     int x = 0;

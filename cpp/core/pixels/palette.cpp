@@ -131,8 +131,8 @@ int Palettizer::find_or_add(std::uint32_t color) {
 }
 
 void Palettizer::forget() {
-    // FFmpeg's GIF encoder remembers the first transparent entry that it finds and uses it for all frames. So that entry
-    // must never get a colour, and unused entries must be opaque.
+    // FFmpeg's GIF encoder remembers the first transparent entry that it finds and uses it for all frames. So that
+    // entry must never get a colour, and unused entries must be opaque.
     palette_.fill(opaque);
     palette_.back() = 0;
     num_colors_ = 0;

@@ -10,8 +10,8 @@ namespace gymreel {
 
 /// Reduction of frames to at most 255 colours and one palette index per pixel, as GIF needs them.
 ///
-/// A frame with few colours, as most 2-D environments draw, keeps them exactly. The palette then stays the same from frame
-/// to frame, so that GIF stores only the pixels that changed. A frame with more colours is reduced by median cut
+/// A frame with few colours, as most 2-D environments draw, keeps them exactly. The palette then stays the same from
+/// frame to frame, so that GIF stores only the pixels that changed. A frame with more colours is reduced by median cut
 /// (P. Heckbert, "Color image quantization for frame buffer display", 1982) over a histogram of 5 bits per channel.
 ///
 /// Thread: one at a time.
@@ -23,8 +23,8 @@ public:
 
     Palettizer();
 
-    /// Write one index per pixel to `indices`, whose rows are `stride` bytes apart, and return the palette. The palette is
-    /// valid until the next call.
+    /// Write one index per pixel to `indices`, whose rows are `stride` bytes apart, and return the palette. The palette
+    /// is valid until the next call.
     const Palette& convert(const FrameView& frame, std::uint8_t* indices, std::ptrdiff_t stride);
 
 private:

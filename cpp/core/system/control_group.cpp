@@ -49,8 +49,8 @@ std::optional<double> quota_version_1(const std::filesystem::path& group) {
 
 }  // namespace
 
-/// Call `visit` for the group of the process, in the hierarchy of the controller, and for each group that contains it. In
-/// a container often only the root is visible, which then is the group of the container.
+/// Call `visit` for the group of the process, in the hierarchy of the controller, and for each group that contains it.
+/// In a container often only the root is visible, which then is the group of the container.
 template <typename Visit>
 void ControlGroups::visit(const char* controller, Visit visit) const {
     const auto climb = [&](const std::filesystem::path& root, const std::string& group) {

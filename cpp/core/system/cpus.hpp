@@ -29,8 +29,8 @@ private:
 #endif
 };
 
-/// Return how many CPUs this process can use, at least 1: those of `affinity`, limited by the quota of its control groups.
-/// It reads files, so the caller should keep the result.
+/// Return how many CPUs this process can use, at least 1: those of `affinity`, limited by the quota of its control
+/// groups. It reads files, so the caller should keep the result.
 ///
 /// Thread: any. Errors: none.
 int count_usable_cpus(const CpuAffinity& affinity, const ControlGroups& groups = ControlGroups()) noexcept;

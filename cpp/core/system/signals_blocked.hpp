@@ -7,8 +7,8 @@
 
 namespace gymreel {
 
-/// A scope in which new threads are started with signals blocked, so that the threads of the program receive them. Signals
-/// that report a crash stay unblocked, so that Python's faulthandler notices a crash in a worker.
+/// A scope in which new threads are started with signals blocked, so that the threads of the program receive them.
+/// Signals that report a crash stay unblocked, so that Python's faulthandler notices a crash in a worker.
 ///
 /// Thread: the one that made it. Errors: none.
 class SignalsBlocked {

@@ -19,8 +19,8 @@ void set_current_thread_priority(ThreadPriority priority) noexcept {
     // A batch thread that wakes up does not preempt the running thread, which here is the one that woke it.
     const sched_param no_parameters{};
     sched_setscheduler(0, SCHED_BATCH, &no_parameters);
-    // On Linux a nice value belongs to a thread. On a busy CPU, a thread at 10 gets about a tenth of the time of a thread
-    // at 0: encoding slows down before training does, but still progresses.
+    // On Linux a nice value belongs to a thread. On a busy CPU, a thread at 10 gets about a tenth of the time of a
+    // thread at 0: encoding slows down before training does, but still progresses.
     constexpr int nice_value = 10;
     const auto thread = static_cast<id_t>(syscall(SYS_gettid));
     if (getpriority(PRIO_PROCESS, thread) < nice_value) setpriority(PRIO_PROCESS, thread, nice_value);
