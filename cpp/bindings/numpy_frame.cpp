@@ -1,5 +1,7 @@
 #include "bindings/numpy_frame.hpp"
+
 #include "core/error.hpp"
+#include "core/pixels/frame_pixels.hpp"
 
 #include <pybind11/numpy.h>
 

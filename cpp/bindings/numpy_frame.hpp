@@ -4,13 +4,7 @@
 
 #include <pybind11/pybind11.h>
 
-#include <cstdint>
-#include <limits>
-
 namespace gymreel {
-
-/// The largest number of rows and of columns of a frame. No codec here supports more.
-constexpr int largest_side = std::numeric_limits<std::int16_t>::max();
 
 /// Return whether this is a numpy array of uint8.
 ///

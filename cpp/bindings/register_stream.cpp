@@ -31,10 +31,15 @@ void register_stream(py::module_& module) {
         .def(py::init([](const std::optional<std::filesystem::path>& path, std::string muxer, std::string encoder,
                          std::string pixel_format, std::pair<int, int> fps, Options options, Metadata metadata,
                          std::optional<bool> copy, std::size_t max_pending_bytes, bool block, bool check_borrowed,
-                         py::object convert) {
+                         int scale, py::object convert) {
                  StreamConfig config;
-                 config.encoder = {std::move(encoder), std::move(pixel_format), fps.first,
-                                   fps.second,         std::move(options),      false};
+                 config.encoder = {std::move(encoder),
+                                   std::move(pixel_format),
+                                   fps.first,
+                                   fps.second,
+                                   std::move(options),
+                                   false,
+                                   scale};
                  config.file = {path.value_or(std::filesystem::path()), std::move(muxer), std::move(metadata)};
                  config.max_pending_bytes = max_pending_bytes;
                  config.check_borrowed = check_borrowed;
@@ -42,7 +47,8 @@ void register_stream(py::module_& module) {
              }),
              py::kw_only(), py::arg("path").none(true), py::arg("muxer"), py::arg("encoder"), py::arg("pixel_format"),
              py::arg("fps"), py::arg("options"), py::arg("metadata"), py::arg("copy").none(true),
-             py::arg("max_pending_bytes"), py::arg("block"), py::arg("check_borrowed"), py::arg("convert"))
+             py::arg("max_pending_bytes"), py::arg("block"), py::arg("check_borrowed"), py::arg("scale"),
+             py::arg("convert"))
         .def("write_function", &write_function)
         .def("tiles_function", &tiles_function, py::arg("width"), py::arg("height"), py::arg("positions"))
         .def("add_metadata", &StreamHandle::add_metadata, py::arg("entries"))

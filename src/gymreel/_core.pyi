@@ -60,6 +60,7 @@ class Stream(metaclass=_pybind11_type):
         max_pending_bytes: int,
         block: bool,
         check_borrowed: bool,
+        scale: int,
         convert: Callable[[object, str], NDArray[np.uint8]],
     ) -> None: ...
     def write_function(self) -> Callable[[list[NDArray[np.uint8]]], bool]: ...

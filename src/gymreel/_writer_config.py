@@ -60,6 +60,8 @@ MAX_NAME_BYTES = 240
 GIF_FPS = (Fraction(100, 65535), Fraction(50))
 """Frame rates of GIF. The longest delay is 65535 / 100 s; viewers slow down more than 50 fps."""
 
+_MAX_SCALE = 64
+
 _FPS = (Fraction(1, 1000), Fraction(1000))  # Matroska counts in milliseconds.
 
 _MAX_MPEG4_TICKS = 65535
@@ -77,6 +79,7 @@ class EncodingOptions(TypedDict, total=False):
     copy: bool | Literal["auto"]
     max_pending_bytes: int
     on_full: Literal["block", "drop"]
+    scale: int | Literal["auto"]
 
 
 class WriterOptions(EncodingOptions, total=False):
@@ -94,6 +97,7 @@ ENCODING_DEFAULTS: EncodingOptions = {
     "copy": "auto",
     "max_pending_bytes": DEFAULT_MAX_PENDING_BYTES,
     "on_full": "block",
+    "scale": 1,
 }
 
 WRITER_DEFAULTS: WriterOptions = {"fps": 30, **ENCODING_DEFAULTS}
@@ -114,6 +118,7 @@ class WriterConfig:
     copy: bool | None
     max_pending_bytes: int
     block: bool
+    scale: int  # 0 for "auto", as the extension has it.
     conversion: FrameConversion = field(default_factory=FrameConversion, compare=False, repr=False)
 
     @classmethod
@@ -158,6 +163,7 @@ class WriterConfig:
             copy=None if isinstance(copy, str) else bool(copy),
             max_pending_bytes=max_pending_bytes,
             block=given["on_full"] == "block",
+            scale=_check_scale(given["scale"]),
         )
 
     def open_stream(self, path: Path | None, metadata: Mapping[str, str] | None) -> _core.Stream:
@@ -175,6 +181,7 @@ class WriterConfig:
             max_pending_bytes=self.max_pending_bytes,
             block=self.block,
             check_borrowed=CHECK_BORROWED,
+            scale=self.scale,
             convert=self.conversion,
         )
 
@@ -223,6 +230,13 @@ def _check_fps(fps: float | Fraction, container: Container, encoder: CodecInfo) 
         # differs by less than one part in 65535.
         fraction = 1 / (1 / fraction).limit_denominator(_MAX_MPEG4_TICKS)
     return fraction
+
+
+def _check_scale(scale: int | Literal["auto"]) -> int:
+    if isinstance(scale, str):
+        check_choice("scale", scale, ["auto"], also=" or a whole number")
+        return 0
+    return check_whole_number("scale", scale, at_least=1, at_most=_MAX_SCALE)
 
 
 def prepare_target(path: Path) -> None:

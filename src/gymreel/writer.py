@@ -78,6 +78,10 @@ class VideoWriter:
         max_pending_bytes: Limit for the memory of waiting frames, in bytes.
         on_full: What ``write()`` does at that limit: ``"block"`` waits, so that no frame is lost;
             ``"drop"`` drops the frame and counts it in ``stats``.
+        scale: Each pixel becomes a square of ``scale`` by ``scale`` equal pixels, from 1 to 64.
+            ``"auto"`` magnifies pictures whose longer side is below 320 pixels by the smallest even
+            number with which it has at least 600. Small pictures need that for their colours:
+            videos store these for squares of 2 x 2 pixels. Magnifying copies no frame.
 
     Raises:
         ConfigError: An argument is invalid.
@@ -108,6 +112,7 @@ class VideoWriter:
         copy: bool | Literal["auto"] = "auto",
         max_pending_bytes: int = DEFAULT_MAX_PENDING_BYTES,
         on_full: Literal["block", "drop"] = "block",
+        scale: int | Literal["auto"] = 1,
     ) -> None:
         name = check_path(path)
         config = WriterConfig.check(
@@ -122,6 +127,7 @@ class VideoWriter:
             copy=copy,
             max_pending_bytes=max_pending_bytes,
             on_full=on_full,
+            scale=scale,
         )
         self._open(Path(os.path.abspath(name)), config, metadata)
 

@@ -221,7 +221,7 @@ TEST_CASE("tiles: converted one by one they give what the canvas gives, and no b
                     GuardedPlanes actual(format, width, height);
                     const std::vector<std::uint8_t> canvas = paint(tiles.frame);
                     converter.convert(view_of(canvas, tiles.frame.width, tiles.frame.height), expected.image);
-                    converter.convert(tiles.frame, actual.image);
+                    converter.convert(tiles.frame, 1, actual.image);
                     CHECK(actual.bytes == expected.bytes);
                 }
             });
@@ -248,7 +248,7 @@ TEST_CASE("tiles: every way to a pixel format gives what it gives for the canvas
             const FramePtr actual = new_frame();
             const FramePtr expected = new_frame();
             const std::vector<std::uint8_t> canvas = paint(tiles.frame);
-            converter->convert_tiles(tiles.frame, *actual);
+            converter->convert_tiles(tiles.frame, 1, *actual);
             other->convert(view_of(canvas, 64, 48), *expected);
             CHECK(bytes_of(*actual) == bytes_of(*expected));
         }

@@ -36,6 +36,7 @@ WRITER = {
     "copy": "flag",
     "max_pending_bytes": "bytes",
     "on_full": "nothing",
+    "scale": "count",
 }
 RECORDER = {
     **WRITER,

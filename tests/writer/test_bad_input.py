@@ -57,6 +57,8 @@ BAD_SETTINGS: list[tuple[dict[str, Any], type[GymreelError]]] = [
     ({"copy": "never"}, ConfigError),
     ({"copy": 1}, ConfigError),
     ({"on_full": "explode"}, ConfigError),
+    ({"scale": 0}, ConfigError),
+    ({"scale": "large"}, ConfigError),
     ({"on_full": ["drop"]}, ConfigError),
     ({"max_pending_bytes": 0}, ConfigError),
     ({"max_pending_bytes": -1}, ConfigError),

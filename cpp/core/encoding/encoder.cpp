@@ -47,7 +47,7 @@ void tag_colors(AVCodecContext& context, const AVPixFmtDescriptor& format) {
 
 Encoder::Encoder(const EncoderConfig& config, int width, int height, int num_threads)
     : config_(config),
-      size_{width, height},
+      size_{width * config.scale, height * config.scale},
       num_threads_(num_threads),
       can_be_brief_(has_brief_lookahead(config.encoder)),
       frame_(or_bad_alloc(av_frame_alloc())),
@@ -174,9 +174,9 @@ AVFrame& Encoder::writable_frame() {
 void Encoder::load(const FramePixels& source) {
     AVFrame& destination = writable_frame();
     if (const auto* const view = std::get_if<FrameView>(&source)) {
-        converter_->convert(*view, destination);
+        converter_->convert(magnified(*view, config_.scale), destination);
     } else {
-        converter_->convert_tiles(std::get<TiledView>(source), destination);
+        converter_->convert_tiles(std::get<TiledView>(source), config_.scale, destination);
     }
 }
 

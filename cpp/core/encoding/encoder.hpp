@@ -21,6 +21,7 @@ struct EncoderConfig {
     int fps_denominator = 1;
     Options options;
     bool global_header = false;  ///< Whether codec parameters belong in the header of the container.
+    int scale = 1;               ///< Each pixel of a frame becomes a square of `scale` x `scale` pixels.
 };
 
 /// Conversion and encoding of frames at a constant frame rate: frame n is shown from time n/fps to time (n + 1)/fps.
@@ -41,7 +42,8 @@ class Encoder {
 public:
     using PacketSink = std::function<void(AVPacket&)>;
 
-    /// Opens the encoder for frames of `width` x `height`. Odd sizes are padded if the pixel format subsamples chroma.
+    /// Open the encoder for frames of `width` x `height`, before they are magnified. Odd sizes of the magnified frames are
+    /// padded if the pixel format subsamples chroma.
     Encoder(const EncoderConfig& config, int width, int height, int num_threads);
     ~Encoder();
     Encoder(const Encoder&) = delete;
@@ -97,7 +99,7 @@ private:
     void hand_on(const PacketSink& sink);
 
     EncoderConfig config_;
-    FrameSize size_;
+    FrameSize size_;  // Of the magnified frames, without padding.
     int num_threads_;
     bool can_be_brief_;
     Lookahead lookahead_ = Lookahead::usual;

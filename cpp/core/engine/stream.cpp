@@ -23,6 +23,10 @@ std::string size_text(FrameSize size) { return std::to_string(size.height) + " x
 
 }  // namespace
 
+int Stream::scale_of(FrameSize size) const noexcept {
+    return config_.encoder.scale > 0 ? config_.encoder.scale : auto_scale(size);
+}
+
 void Stream::check_writable(FrameSize size) const {
     if (failure_) throw Error(*failure_);
     if (state_ != State::open) throw Error(ErrorKind::closed, "write", "the writer is closed");
@@ -30,6 +34,13 @@ void Stream::check_writable(FrameSize size) const {
         throw Error(ErrorKind::frame_shape, "write",
                     "frame is " + size_text(size) + " (height x width), but the first frame was " +
                         size_text({width_, height_}) + "; a video has one size: start another writer for the new one");
+    }
+    const int scale = scale_of(size);
+    const int largest = largest_side / scale;
+    if (scale > 1 && (size.width > largest || size.height > largest)) {
+        throw Error(ErrorKind::frame_shape, "write",
+                    "frame is " + size_text(size) + " (height x width), and with scale=" + std::to_string(scale) +
+                        " it may have at most " + size_text({largest, largest}));
     }
 }
 

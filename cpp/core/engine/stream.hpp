@@ -24,7 +24,7 @@
 namespace gymreel {
 
 struct StreamConfig {
-    EncoderConfig encoder;
+    EncoderConfig encoder;  ///< A scale of 0 stands for auto_scale() of the first frame.
     FileConfig file;
     std::size_t max_pending_bytes = 0;  ///< The limit for the memory of the stream's waiting frames.
     bool check_borrowed = false;        ///< Whether to fail if a borrowed frame changes before it is encoded.
@@ -153,6 +153,7 @@ private:
         done        ///< The file is complete, or as complete as it will get.
     };
 
+    int scale_of(FrameSize size) const noexcept;
     void check_writable(FrameSize size) const;
     bool has_own_room(std::size_t num_bytes) const;
     bool reserve(std::size_t num_bytes);
@@ -191,7 +192,7 @@ private:
     std::optional<RestingStreams::Time> rests_until_;
     Metadata late_metadata_;
     std::vector<std::uint8_t> bytes_;  // Of a stream in memory that is done.
-    int width_ = 0;                    // Of the first frame; 0 before it.
+    int width_ = 0;                    // Of the first frame, before it is magnified; 0 before there is one.
     int height_ = 0;
     // The mutex does not protect what follows.
 

@@ -171,14 +171,16 @@ void Stream::check_unchanged(const PendingFrame& frame) const {
 void Stream::open_output(FrameSize size, const SliceContext& context) {
     EncoderConfig config = config_.encoder;
     config.global_header = Muxer::wants_global_header(config_.file.muxer);
+    config.scale = scale_of(size);
+    const FrameSize shown{config.scale * size.width, config.scale * size.height};
     encoder_count_.emplace(context.num_encoders);
     encoder_.emplace(config, size.width, size.height,
-                     choose_encoder_threads(size.width, size.height, context.num_threads, context.num_encoders));
+                     choose_encoder_threads(shown.width, shown.height, context.num_threads, context.num_encoders));
     FileConfig file = config_.file;
     const AVCodecContext& codec = encoder_->context();
-    if (codec.width != size.width || codec.height != size.height) {
+    if (codec.width != shown.width || codec.height != shown.height) {
         // The picture is padded to an even size, and nothing else in the file tells where it ends.
-        file.metadata.emplace_back("frame_size", std::to_string(size.width) + "x" + std::to_string(size.height));
+        file.metadata.emplace_back("frame_size", std::to_string(shown.width) + "x" + std::to_string(shown.height));
     }
     file_.emplace(std::move(file), codec);
 }
@@ -239,8 +241,8 @@ void Stream::complete() noexcept {
     result.path = result.num_frames > 0 ? file_->take_path() : std::move(config_.file.path);
     file_.reset();
     const std::lock_guard lock(mutex_);
-    result.width = width_;
-    result.height = height_;
+    result.width = scale_of({width_, height_}) * width_;
+    result.height = scale_of({width_, height_}) * height_;
     stats_.num_bytes = result.num_bytes;
     bytes_ = std::move(bytes);
     result_ = std::move(result);

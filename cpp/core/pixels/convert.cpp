@@ -4,6 +4,7 @@
 #include "core/pixels/pack.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <optional>
 
@@ -17,6 +18,7 @@ struct PackedRows {
 };
 
 std::optional<PackedRows> find_packed_rows(const FrameView& source) {
+    if (source.scale > 1) return std::nullopt;
     const auto has_pixels_of = [&](int num_bytes) { return source.width == 1 || source.pixel_stride == num_bytes; };
     // All channels of a grey image that was broadcast to three are the same byte.
     if ((source.channels == 1 || source.channel_stride == 0) && has_pixels_of(1)) {
@@ -73,9 +75,25 @@ void Converter::convert(const FrameView& source, const PlanarImage& destination)
     RowJob job;
     job.source_width = source.width;
     job.width = destination.width;
+    const bool is_420 = rows_per_job == 2;
+    const int chroma_width = is_420 ? (destination.width + 1) / 2 : destination.width;
+    const std::array<int, 3> plane_widths{
+        destination.width, format_ == PlanarFormat::nv12 ? 2 * chroma_width : chroma_width, chroma_width};
+    const auto copy_row = [&](std::size_t plane, int to, int from) {
+        std::memcpy(plane_row(plane, to), plane_row(plane, from), static_cast<std::size_t>(plane_widths.at(plane)));
+    };
     for (int row = 0; row < destination.height; row += rows_per_job) {
         // Rows are visited in order, and packing begins at an even row, so both rows of a job are packed together.
         const int bottom = std::min(row + rows_per_job, destination.height) - 1;
+        const int previous = row - rows_per_job;
+        if (previous >= 0 && previous / source.scale == std::min(bottom, source.height - 1) / source.scale) {
+            // A magnified row, or the margin: the same again.
+            copy_row(0, row, previous);
+            copy_row(0, bottom, previous);
+            copy_row(1, row / rows_per_job, previous / rows_per_job);
+            if (format_ != PlanarFormat::nv12) copy_row(2, row / rows_per_job, previous / rows_per_job);
+            continue;
+        }
         job.top = source_row(row);
         job.bottom = source_row(bottom);
         job.y_top = plane_row(0, row);
@@ -86,10 +104,19 @@ void Converter::convert(const FrameView& source, const PlanarImage& destination)
     }
 }
 
-void Converter::convert(const TiledView& source, const PlanarImage& destination) {
-    const FrameSize size{destination.width, destination.height};
-    for (const Region& gap : find_gaps(source, size)) fill_black(part_of(destination, gap));
-    for (const Tile& tile : source.tiles) convert(tile.view, part_of(destination, region_of(tile, size)));
+void Converter::convert(const TiledView& source, int scale, const PlanarImage& destination) {
+    // The canvas before it is magnified, without what an odd scale leaves of the encoder's even size.
+    const FrameSize size{destination.width / scale, destination.height / scale};
+    const auto part = [&](const Region& region) {
+        const int end_x = region.x + region.width;
+        const int end_y = region.y + region.height;
+        const int right = end_x == size.width ? destination.width : scale * end_x;
+        const int bottom = end_y == size.height ? destination.height : scale * end_y;
+        return part_of(destination,
+                       {scale * region.x, scale * region.y, right - scale * region.x, bottom - scale * region.y});
+    };
+    for (const Region& gap : find_gaps(source, size)) fill_black(part(gap));
+    for (const Tile& tile : source.tiles) convert(magnified(tile.view, scale), part(region_of(tile, size)));
 }
 
 /// Return the planes of a region, whose coordinates are even.

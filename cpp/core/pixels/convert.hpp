@@ -43,10 +43,10 @@ public:
 
     void convert(const FrameView& source, const PlanarImage& destination);
 
-    /// Convert each tile into its place and fill the rest with black.
+    /// Convert each tile into its place and fill the rest with black. The whole picture is magnified `scale` times.
     ///
     /// Errors: std::bad_alloc.
-    void convert(const TiledView& source, const PlanarImage& destination);
+    void convert(const TiledView& source, int scale, const PlanarImage& destination);
 
 private:
     PlanarImage part_of(const PlanarImage& image, const Region& region) const;

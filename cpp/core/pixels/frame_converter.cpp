@@ -35,8 +35,8 @@ public:
         converter_.convert(source, planes_of(destination));
     }
 
-    void convert_tiles(const TiledView& source, AVFrame& destination) override {
-        converter_.convert(source, planes_of(destination));
+    void convert_tiles(const TiledView& source, int scale, AVFrame& destination) override {
+        converter_.convert(source, scale, planes_of(destination));
     }
 
 private:
@@ -116,9 +116,9 @@ private:
 
 }  // namespace
 
-void FrameConverter::convert_tiles(const TiledView& source, AVFrame& destination) {
+void FrameConverter::convert_tiles(const TiledView& source, int scale, AVFrame& destination) {
     canvas_.resize(canvas_bytes(source));
-    convert(compose(source, canvas_.data()), destination);
+    convert(magnified(compose(source, canvas_.data()), scale), destination);
 }
 
 std::unique_ptr<FrameConverter> make_frame_converter(AVPixelFormat format) {

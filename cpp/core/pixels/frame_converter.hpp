@@ -25,9 +25,9 @@ public:
 
     virtual void convert(const FrameView& source, AVFrame& destination) = 0;
 
-    /// Convert tiles as one picture. By default they are painted on a canvas first; a converter that can write to a
-    /// part of the encoder's frame avoids that copy.
-    virtual void convert_tiles(const TiledView& source, AVFrame& destination);
+    /// Convert tiles as one picture, magnified `scale` times. By default they are painted on a canvas first; a converter
+    /// that can write to a part of the encoder's frame avoids that copy.
+    virtual void convert_tiles(const TiledView& source, int scale, AVFrame& destination);
 
 private:
     std::vector<std::uint8_t> canvas_;

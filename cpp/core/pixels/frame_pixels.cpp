@@ -4,7 +4,18 @@
 #include "core/pixels/pack.hpp"
 #include "core/pixels/tiles.hpp"
 
+#include <algorithm>
+
 namespace gymreel {
+
+int auto_scale(FrameSize size) noexcept {
+    constexpr int large_enough = 320;
+    constexpr int wanted = 600;
+    const int side = std::max(size.width, size.height);
+    if (side >= large_enough) return 1;
+    const int step = 2 * side;
+    return (wanted + step - 1) / step * 2;
+}
 
 FrameSize size_of(const FramePixels& pixels) {
     return std::visit([](const auto& frame) { return FrameSize{frame.width, frame.height}; }, pixels);

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <variant>
 #include <vector>
 
@@ -13,6 +14,14 @@ struct FrameSize {
     int width = 0;
     int height = 0;
 };
+
+/// The largest width and height of a picture. No codec here goes further.
+constexpr int largest_side = std::numeric_limits<std::int16_t>::max();
+
+/// Return how often to magnify pictures of this size: 1 if the longer side has 320 pixels or more, else the smallest even
+/// number with which it has at least 600. Even, because colours are stored for squares of 2 x 2 pixels: so each of these
+/// lies within one pixel of the picture.
+int auto_scale(FrameSize size) noexcept;
 
 /// One of the images that a frame is made of, and the position of its upper left corner on the canvas. Both coordinates
 /// are even, so that no two tiles share a chroma sample. A tile of odd size is extended to an even size by repeating

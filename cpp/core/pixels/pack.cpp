@@ -1,6 +1,7 @@
 #include "core/pixels/pack.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cstdlib>
 #include <cstring>
 
@@ -51,12 +52,59 @@ void pack_strided_rows(const FrameView& source, int first_row, int num_rows, std
     }
 }
 
+/// Repeat each of `num_pixels` pixels at the beginning of a row `scale` times, in place.
+template <int num_channels>
+void magnify_row(std::uint8_t* row, int num_pixels, int scale) {
+    using Pixel = std::array<std::uint8_t, num_channels>;
+    std::uint8_t* to = row + static_cast<std::ptrdiff_t>(num_pixels) * num_channels * scale;
+    for (int i = num_pixels - 1; i >= 0; --i) {  // From the end, so that nothing is overwritten before it was read.
+        Pixel pixel;
+        std::memcpy(pixel.data(), row + static_cast<std::ptrdiff_t>(i) * num_channels, num_channels);
+        for (int copy = 0; copy < scale; ++copy) {
+            to -= num_channels;
+            std::memcpy(to, pixel.data(), num_channels);
+        }
+    }
+}
+
+void magnify_row(std::uint8_t* row, int num_pixels, int num_channels, int scale) {
+    if (num_channels == 1) {
+        magnify_row<1>(row, num_pixels, scale);
+    } else if (num_channels == 3) {
+        magnify_row<3>(row, num_pixels, scale);
+    } else {
+        magnify_row<4>(row, num_pixels, scale);
+    }
+}
+
+void pack_magnified_rows(const FrameView& source, int first_row, int num_rows, int num_channels,
+                         std::uint8_t* destination, std::ptrdiff_t stride) {
+    FrameView original = source;
+    original.width /= source.scale;
+    original.height /= source.scale;
+    original.scale = 1;
+    const std::size_t row_bytes = static_cast<std::size_t>(source.width) * static_cast<std::size_t>(num_channels);
+    for (int row = 0; row < num_rows; ++row) {
+        std::uint8_t* const to = destination + row * stride;
+        if (row > 0 && (first_row + row) % source.scale != 0) {
+            std::memcpy(to, to - stride, row_bytes);
+        } else {
+            pack_rows(original, (first_row + row) / source.scale, 1, num_channels, to, stride);
+            magnify_row(to, original.width, num_channels, source.scale);
+        }
+    }
+}
+
 }  // namespace
 
-int rows_per_pack(const FrameView& source) noexcept { return has_closer_columns(source) ? 8 : 2; }
+int rows_per_pack(const FrameView& source) noexcept { return (has_closer_columns(source) ? 8 : 2) * source.scale; }
 
 void pack_rows(const FrameView& source, int first_row, int num_rows, int num_channels, std::uint8_t* destination,
                std::ptrdiff_t stride) noexcept {
+    if (source.scale > 1) {
+        pack_magnified_rows(source, first_row, num_rows, num_channels, destination, stride);
+        return;
+    }
     const bool has_packed_channels = source.channel_stride == 1 || num_channels == 1;
     if (has_packed_channels && source.pixel_stride == num_channels) {
         const std::size_t row_bytes = static_cast<std::size_t>(source.width) * static_cast<std::size_t>(num_channels);

@@ -31,6 +31,9 @@ class RecorderOptions(EncodingOptions, total=False):
             still reach.
         max_pending_bytes: Most bytes of frames that may wait for the encoder, per file.
         on_full: Whether a frame beyond that limit waits (``"block"``) or is left out (``"drop"``).
+        scale: Each pixel becomes a square of ``scale`` by ``scale`` equal pixels. ``"auto"``
+            magnifies pictures below 320 pixels to at least 600, as environments of pixels need:
+            videos store colours for squares of 2 x 2 pixels.
         suffix: Suffix of the file names, which selects the container.
         on_error: What happens when a video fails. ``"warn"`` warns once per video. ``"raise"``
             raises: for the recording in progress at once, from the ``step`` or ``reset`` that
