@@ -99,6 +99,23 @@ FrameView view_of(py::handle frame, py::ssize_t first_axis) {
     return view;
 }
 
+bool is_uint16_array(py::handle frame) {
+    if (!py::isinstance<py::array>(frame)) return false;
+    return py::reinterpret_borrow<py::array>(frame).dtype().num() == py::dtype::num_of<std::uint16_t>() &&
+           py::isinstance<py::array_t<std::uint16_t>>(frame);
+}
+
+FrameView view_of_16_bits(py::handle frame) {
+    FrameView view = view_of(frame);
+    if (view.channels != 1) {
+        throw Error(ErrorKind::frame_shape, "write",
+                    "a frame of uint16 must have the shape (height, width) or (height, width, 1), got " +
+                        describe(py::reinterpret_borrow<py::array>(frame)));
+    }
+    view.channels = 2;
+    return view;
+}
+
 bool can_borrow(py::handle frame) {
     PyObject* object = frame.ptr();
     for (;;) {

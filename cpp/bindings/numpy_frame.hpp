@@ -11,6 +11,15 @@ namespace gymreel {
 /// Thread: one that has the GIL. Errors: none.
 bool is_uint8_array(pybind11::handle frame);
 
+/// Return whether this is a numpy array of uint16 in the byte order of this machine.
+///
+/// Thread: one that has the GIL. Errors: none.
+bool is_uint16_array(pybind11::handle frame);
+
+/// Return a view of the pixels of a numpy array of uint16 and of the shape (height, width) or (height, width, 1), as two
+/// bytes each. Ownership, thread and errors are those of view_of().
+FrameView view_of_16_bits(pybind11::handle frame);
+
 /// Return a view of the pixels of a numpy array of uint8 with any strides. Of the axes before `first_axis`, the view
 /// has the first element. For an array of another type, only the size of the view is right.
 ///

@@ -32,6 +32,7 @@ std::shared_ptr<Stream> open_stream(StreamConfig config) {
 StreamHandle::StreamHandle(StreamConfig config, std::optional<bool> copy, bool block, py::object convert)
     : copy_(copy),
       block_(block),
+      takes_16_bits_(config.encoder.pixel_format == "gray16le"),
       convert_(std::move(convert)),
       generation_(Engine::generation()),
       stream_(open_stream(std::move(config))) {}
@@ -66,8 +67,9 @@ bool StreamHandle::write(PyObject* holder) {
         throw py::type_error("holder must be a list of one frame");
     }
     PyObject* const held = PyList_GET_ITEM(holder, 0);
-    if (!is_uint8_array(held)) return write_converted(stream, holder);
-    const FrameView view = view_of(held);
+    const bool has_16_bits = takes_16_bits_ && is_uint16_array(held);
+    if (!has_16_bits && !is_uint8_array(held)) return write_converted(stream, holder);
+    const FrameView view = has_16_bits ? view_of_16_bits(held) : view_of(held);
     const bool borrow = copy_.has_value() ? !*copy_ : can_borrow(held);
     const auto frame = py::reinterpret_borrow<py::object>(held);
     if (PyList_SetSlice(holder, 0, 1, nullptr) != 0) throw py::error_already_set();

@@ -75,6 +75,7 @@ private:
 
     std::optional<bool> copy_;
     bool block_;
+    bool takes_16_bits_;
     pybind11::object convert_;
     unsigned generation_;
     std::shared_ptr<Stream> stream_;

@@ -60,10 +60,13 @@ from gymreel.writer import Recording, VideoWriter, WriterStats, encode
 if TYPE_CHECKING:
     from gymreel import grid as grid
     from gymreel import integrations as integrations
+    from gymreel import pictures as pictures
     from gymreel import trackers as trackers
     from gymreel import wrappers as wrappers
 else:
-    __getattr__ = import_when_asked(__name__, "grid", "integrations", "trackers", "wrappers")
+    __getattr__ = import_when_asked(
+        __name__, "grid", "integrations", "pictures", "trackers", "wrappers"
+    )
 
 __version__ = _core.__version__
 

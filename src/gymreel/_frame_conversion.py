@@ -111,6 +111,11 @@ def _describe_values(array: np.ndarray) -> str:
 
 
 def _what_to_do(array: np.ndarray) -> str:
+    if array.dtype == np.uint16 and (array.ndim == 2 or array.shape[2:] == (1,)):
+        return (
+            'frames of uint16 are recorded as they are in an .mkv with codec="ffv1" and '
+            'pixel_format="gray16le"'
+        )
     if array.dtype.kind == "f" and array.min() >= 0 and array.max() <= 1:
         return _SCALED
     return "scale them if need be and write frame.clip(0, 255).round().astype(numpy.uint8)"

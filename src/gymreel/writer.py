@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Literal, NoReturn
+from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,7 +69,8 @@ class VideoWriter:
             libx264 is ``"veryfast"``.
         crf: Quality, where lower is better. The default for libx264 is 23.
         pixel_format: Pixel format, by FFmpeg's name. ``"yuv420p"`` plays everywhere. ``"yuv444p"``
-            keeps the full resolution of colours but does not play in every browser.
+            keeps the full resolution of colours but does not play in every browser. ``"gray16le"``
+            with ``codec="ffv1"`` in an .mkv stores grey of 16 bits without loss, such as depth.
         options: Further options of the encoder, as ``ffmpeg -h encoder=NAME`` lists them.
         metadata: Entries for the file's metadata, such as ``{"title": "Pong"}``.
         copy: ``"auto"`` borrows the memory of a frame that nothing else can reach, and copies any
@@ -151,7 +152,7 @@ class VideoWriter:
         self._tiles = TileWriter(self._stream, config.conversion)
         add_writer(self)
 
-    def write(self, frame: NDArray[np.uint8]) -> None:
+    def write(self, frame: NDArray[np.uint8] | NDArray[np.uint16]) -> None:
         """Queue one frame, and return before it is encoded.
 
         Args:
@@ -159,7 +160,9 @@ class VideoWriter:
                 ``(height, width)`` or ``(height, width, 1)`` grey, with any strides. The first
                 frame sets the size. Arrays of bools, integers or floats with whole numbers from 0
                 to 255 are converted and copied; a ``GymreelWarning`` says so once. Floats that do
-                not exceed 1 are refused unless all are 0, or an earlier frame exceeded 1.
+                not exceed 1 are refused unless all are 0, or an earlier frame exceeded 1. With
+                ``pixel_format="gray16le"``, also uint16 of shape ``(height, width)`` or
+                ``(height, width, 1)``, whose values are stored as they are.
 
         Raises:
             FrameTypeError: ``frame`` is not a numpy array of whole numbers from 0 to 255.
@@ -168,7 +171,7 @@ class VideoWriter:
             EncodeError: The encoder failed on an earlier frame.
             OutputError: The file could not be written.
         """
-        holder = [frame]
+        holder: list[Any] = [frame]
         del frame  # A local variable would count as another reference to the pixels.
         self.write_from(holder)
 

@@ -27,6 +27,7 @@ MODULES = [
     "gymreel.keep",
     "gymreel.notebook",
     "gymreel.patching",
+    "gymreel.pictures",
     "gymreel.recovery",
     "gymreel.engine",
     "gymreel._tiles",
@@ -121,7 +122,16 @@ def test_importing_the_package_needs_no_gymnasium() -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["grid", "integrations", "keep", "trackers", "triggers", "wrappers", "wrappers.vector"],
+    [
+        "grid",
+        "integrations",
+        "keep",
+        "pictures",
+        "trackers",
+        "triggers",
+        "wrappers",
+        "wrappers.vector",
+    ],
 )
 def test_public_modules_are_there_after_importing_the_package(name: str) -> None:
     assert _run(f"import gymreel; print(gymreel.{name}.__name__)") == f"gymreel.{name}"

@@ -12,10 +12,21 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import gymreel
-from gymreel import GymreelError, OutputError, VideoWriter, grid, keep, trackers, triggers, wrappers
+from gymreel import (
+    GymreelError,
+    OutputError,
+    VideoWriter,
+    grid,
+    keep,
+    pictures,
+    trackers,
+    triggers,
+    wrappers,
+)
 from gymreel.__main__ import main
 from support.environments import NumberedEnv
 from support.frames import needs_x264, numbered
@@ -134,6 +145,15 @@ class _Targets:
         given = {"num_tiles": 4, "num_columns": 2, "cell_width": 2, "cell_height": 2}
         grid.Grid(**{**given, **arguments})
 
+    def last_of_stack(self, **arguments: Any) -> None:
+        pictures.last_of_stack(**{"stack": np.zeros((4, 5, 6)), **arguments})
+
+    def depth_in_16_bits(self, **arguments: Any) -> None:
+        pictures.depth_in_16_bits(**{"distances": np.zeros((5, 6)), **arguments})
+
+    def depth(self, **arguments: Any) -> None:
+        pictures.depth(**{"near": 0, "far": 5, **arguments})
+
     def arrange(self, **arguments: Any) -> None:
         given: dict[str, Any] = {"num_tiles": 4, "tile_width": 2, "tile_height": 2}
         grid.arrange(**{**given, "aspect_ratio": 1, **arguments})
@@ -251,6 +271,17 @@ TABLE: dict[str, tuple[Callable[[_Targets], Call], dict[str, str]]] = {
         },
     ),
     "cell_size": (lambda t: grid.cell_size, {"shapes": "nothing"}),
+    "channels_last": (lambda t: pictures.channels_last, {"picture": "frames"}),
+    "from_unit_floats": (lambda t: pictures.from_unit_floats, {"picture": "unit floats"}),
+    "last_of_stack": (
+        lambda t: t.last_of_stack,
+        {"stack": "frames", "num_channels": "count or None"},
+    ),
+    "depth": (lambda t: t.depth, {"near": "distance", "far": "positive"}),
+    "depth_in_16_bits": (
+        lambda t: t.depth_in_16_bits,
+        {"distances": "nothing", "unit": "positive"},
+    ),
     "set_num_threads": (lambda t: gymreel.set_num_threads, {"num_threads": "count or None"}),
     "set_priority": (lambda t: gymreel.set_priority, {"priority": "nothing"}),
     "set_max_pending_bytes": (lambda t: gymreel.set_max_pending_bytes, {"num_bytes": "count"}),
@@ -421,6 +452,7 @@ PUBLIC = {
     "triggers": triggers,
     "keep": keep,
     "grid": grid,
+    "pictures": pictures,
     "trackers": trackers,
     "wrappers": wrappers,
     "vector": wrappers.vector,

@@ -98,6 +98,8 @@ RIGHT: dict[str, set[str]] = {
     "ratio or None": {"array", "None"},
     "steps": _COUNTS | {"0", "1.5", "inf", "2**70"},
     "frames": {"array of floats"},  # Whole numbers, which are converted.
+    "unit floats": {"array of floats", "huge array", "[]", "()"},
+    "distance": {"3", "np.int64", "1.5", "0"},
     "timeout": _COUNTS | {"None", "0", "1.5", "inf", "2**70"},
     "whole steps": _COUNTS | _LARGE | {"0"},
     "bound or None": _COUNTS | {"None", "-1", "0", "1.5", "inf", "2**70"},

@@ -114,6 +114,21 @@ private:
     int channels_ = 0;  // Of the frames that the scaler was opened for.
 };
 
+/// A copy of grey frames of 16 bits, little-endian as every machine that gymreel is built for. Frames of 8 bits are converted.
+class Gray16Converter final : public FrameConverter {
+public:
+    void convert(const FrameView& source, AVFrame& destination) override {
+        if (source.channels == 2) {
+            pack_rows(source, 0, source.height, 2, destination.data[0], destination.linesize[0]);
+        } else {
+            from_8_bits_.convert(source, destination);
+        }
+    }
+
+private:
+    ScalerConverter from_8_bits_{AV_PIX_FMT_GRAY16LE};
+};
+
 }  // namespace
 
 void FrameConverter::convert_tiles(const TiledView& source, int scale, AVFrame& destination) {
@@ -124,6 +139,7 @@ void FrameConverter::convert_tiles(const TiledView& source, int scale, AVFrame& 
 std::unique_ptr<FrameConverter> make_frame_converter(AVPixelFormat format) {
     if (const auto planar = planar_format(format)) return std::make_unique<PlanarConverter>(*planar);
     if (format == AV_PIX_FMT_PAL8) return std::make_unique<PaletteConverter>();
+    if (format == AV_PIX_FMT_GRAY16LE) return std::make_unique<Gray16Converter>();
     return std::make_unique<ScalerConverter>(format);
 }
 

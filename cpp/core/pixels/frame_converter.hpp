@@ -34,7 +34,7 @@ private:
 };
 
 /// Return a converter to `format`: the kernels of convert_rows.hpp for yuv420p, yuv444p and nv12, Palettizer for pal8,
-/// and swscale for every other format.
+/// and swscale for every other format. Only the converter to gray16le takes frames of 16 bits, which it copies.
 ///
 /// Errors: std::bad_alloc.
 std::unique_ptr<FrameConverter> make_frame_converter(AVPixelFormat format);

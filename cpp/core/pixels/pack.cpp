@@ -70,6 +70,8 @@ void magnify_row(std::uint8_t* row, int num_pixels, int scale) {
 void magnify_row(std::uint8_t* row, int num_pixels, int num_channels, int scale) {
     if (num_channels == 1) {
         magnify_row<1>(row, num_pixels, scale);
+    } else if (num_channels == 2) {
+        magnify_row<2>(row, num_pixels, scale);
     } else if (num_channels == 3) {
         magnify_row<3>(row, num_pixels, scale);
     } else {
@@ -113,6 +115,8 @@ void pack_rows(const FrameView& source, int first_row, int num_rows, int num_cha
         }
     } else if (num_channels == 1) {
         pack_strided_rows<1>(source, first_row, num_rows, destination, stride);
+    } else if (num_channels == 2) {
+        pack_strided_rows<2>(source, first_row, num_rows, destination, stride);
     } else if (num_channels == 3) {
         pack_strided_rows<3>(source, first_row, num_rows, destination, stride);
     } else {

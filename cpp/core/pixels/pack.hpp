@@ -7,7 +7,7 @@
 
 namespace gymreel {
 
-/// Copy `num_rows` rows of `source`, beginning with `first_row`, as packed pixels: the first `num_channels` (1, 3 or 4)
+/// Copy `num_rows` rows of `source`, beginning with `first_row`, as packed pixels: the first `num_channels` (1 to 4)
 /// channels side by side. `stride` is the distance in bytes between two rows of the destination. A magnified source is
 /// written out: each pixel several times, and each row.
 void pack_rows(const FrameView& source, int first_row, int num_rows, int num_channels, std::uint8_t* destination,
