@@ -70,7 +70,7 @@ def test_each_block_runs_and_records(
     for name in ("env", "envs", "venv"):
         if name in names and "videos" in block:
             _play(names[name])
-    videos = [path for path in tmp_path.rglob("*") if path.suffix in (".mp4", ".gif")]
+    videos = [path for path in tmp_path.rglob("*") if path.suffix in (".mp4", ".mkv", ".gif")]
     assert videos
     assert all(path.stat().st_size > 0 for path in videos)
 

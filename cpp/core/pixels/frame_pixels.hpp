@@ -15,7 +15,7 @@ struct FrameSize {
     int height = 0;
 };
 
-/// The largest width and height of a picture. No codec here goes further.
+/// The largest width and height of a picture. No codec here supports more.
 constexpr int largest_side = std::numeric_limits<std::int16_t>::max();
 
 /// Return how often to magnify pictures of this size: 1 if the longer side has 320 pixels or more, else the smallest even
