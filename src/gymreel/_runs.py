@@ -45,7 +45,7 @@ class Claim:
         self._run = run
 
     def hold(self, is_done: Callable[[], bool]) -> None:
-        """Keep the name until ``is_done()`` returns True: from then on the file itself keeps it."""
+        """Reserve the name until ``is_done()`` returns True; then the existing file reserves it."""
         with _lock:
             if self._run.claims.get(self.path.name) is _undecided:
                 self._run.claims[self.path.name] = is_done

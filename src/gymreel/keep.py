@@ -282,7 +282,7 @@ class _Highest(_Policy):
 
 @dataclass(eq=False, repr=False)
 class _Last(_Policy):
-    """Counts videos that another policy removes as well: ``last(10) & best(1)``."""
+    """A video that another policy removes still counts as one of the last ``n`` episodes."""
 
     n: int
     _latest: deque[Episode] = field(init=False)

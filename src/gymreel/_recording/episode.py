@@ -23,7 +23,8 @@ class EpisodeTotals:
         terminated: Whether the environment terminated the episode.
         truncated: Whether the environment truncated the episode.
         info: The ``info`` of its last step.
-        flags: Flags of the last step of many environments in one, see :meth:`settle_flags`.
+        flags: ``terminated`` and ``truncated`` of the last step, if these are arrays because the
+            environment is many in one; see :meth:`settle_flags`.
         is_told: Whether the end of the episode has been reported.
     """
 
@@ -38,10 +39,9 @@ class EpisodeTotals:
     is_told: bool = False
 
     def settle_flags(self) -> None:
-        """Find out whether the last step has ended the episode of many environments in one.
+        """Set ``terminated`` and ``truncated`` from arrays of flags, if there are any.
 
-        This is done when the episode is over and not at each step, because it waits for a GPU that
-        computes the flags.
+        This is called after the last step and not at each one, because it may wait for a GPU.
         """
         if self.flags is not None:
             self.terminated, self.truncated = have_all_ended(*self.flags)

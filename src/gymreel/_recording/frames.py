@@ -30,8 +30,8 @@ class RecordedFrames:
     is appended goes into the video file. It cannot be taken out again.
 
     Attributes:
-        write_from: Function of the writer with that name. Its caller adds the result to
-            ``num_frames``: this runs at every step, where each Python call counts.
+        write_from: Function of the writer with that name. The caller must add its result to
+            ``num_frames``. This is no method, to save a Python call in each step.
         write_tiles_from: The same for the tiles of a frame.
         num_frames: Number of frames so far.
         num_steps: Number of steps since the first frame.

@@ -58,7 +58,7 @@ class PendingVideos:
         self._renaming[writer] = rename
 
     def forget(self, writer: VideoWriter) -> None:
-        """Report nothing more about a video, as another one takes its place."""
+        """Forget a video that another recording replaces: it is never reported."""
         self._drop(writer)
         self._forgotten.append(writer)
 

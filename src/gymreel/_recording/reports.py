@@ -134,7 +134,7 @@ class Reports:
             episode: The episode, with its video.
             taken: Paths at which later recordings of this recorder may have put their files by now.
                 Nothing is removed there.
-            recorded_as: Path of the video until it was complete, where that is another one.
+            recorded_as: Former path of the video, if it was renamed when it was complete.
 
         Returns:
             Whether it stays, as far as is known.

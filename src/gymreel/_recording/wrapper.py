@@ -43,7 +43,8 @@ class RecordingWrapper:
 
     Attributes:
         recording: Whether frames are being recorded.
-        enabled: False, for W&B's ``monitor_gym``, which would log each video a second time.
+        enabled: Read by W&B's ``monitor_gym``. False keeps it from logging each video once more; it
+            is not a switch of this recorder.
         waits_by_default: Whether new recorders wait for their videos, see ``gymreel.patch``.
     """
 
@@ -305,9 +306,9 @@ class RecordingWrapper:
         self._say_failures(self._folder.settle(wait=wait, announce=not self.disable_logger))
 
     def _settle_before_recording(self) -> None:
-        """Report complete videos, unless a failure among them would be raised.
+        """Report complete videos if ``on_error`` is ``"warn"``.
 
-        That waits for the next reset, which loses no step by raising it.
+        Otherwise a failure waits for the next reset, where an exception loses no step.
         """
         if self.on_error == "warn":
             self._settle_videos()

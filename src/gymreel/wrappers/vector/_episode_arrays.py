@@ -51,10 +51,11 @@ class EpisodeArrays(StepSums):
         """Add the results of a step.
 
         Returns:
-            Three arrays of environments' numbers: those that took no step, as their episodes were
-            over; those of them that were reset instead (autoreset in the next step); and those
-            whose episodes ended with this step. Where the step has reset these already, the caller
-            starts their next episodes with :meth:`begin`, when it is done with the ended ones.
+            Three arrays of environments' numbers, ``resting``, ``begun`` and ``ended``. Those in
+            ``resting`` took no step, because their episodes were over. ``begun`` is the part of
+            them that was reset instead (autoreset in the next step). The episodes of those in
+            ``ended`` have ended with this step; if the step has reset these environments already,
+            the caller starts their next episodes with :meth:`begin`.
         """
         resting = self.is_over.nonzero()[0]
         begun = _NONE
