@@ -30,6 +30,8 @@ class _Writer(Protocol):
 
     def poll(self) -> object: ...
 
+    def _write_last_frame(self) -> None: ...
+
 
 _open: weakref.WeakValueDictionary[int, _Writer] = weakref.WeakValueDictionary()
 """All writers that somebody refers to, by ``id()``."""
@@ -99,6 +101,8 @@ def _finish_at_exit() -> None:
 
 
 def _finish_all() -> None:
+    for writer in _list_open():
+        writer._write_last_frame()
     _core.finish_all()
     for writer in _list_open():
         try:

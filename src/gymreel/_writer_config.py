@@ -48,6 +48,8 @@ __all__ = [
     "EncodingOptions",
     "WriterConfig",
     "WriterOptions",
+    "check_frame_stride",
+    "divide_rate",
     "prepare_target",
 ]
 
@@ -61,6 +63,7 @@ GIF_FPS = (Fraction(100, 65535), Fraction(50))
 """Frame rates of GIF. The longest delay is 65535 / 100 s; viewers slow down more than 50 fps."""
 
 _MAX_SCALE = 64
+_MAX_STRIDE = 1_000_000
 
 _FPS = (Fraction(1, 1000), Fraction(1000))  # Matroska counts in milliseconds.
 
@@ -86,6 +89,7 @@ class WriterOptions(EncodingOptions, total=False):
     """The keyword arguments that make up the settings. ``VideoWriter`` documents them."""
 
     fps: float | Fraction
+    frame_stride: int
 
 
 ENCODING_DEFAULTS: EncodingOptions = {
@@ -100,7 +104,7 @@ ENCODING_DEFAULTS: EncodingOptions = {
     "scale": 1,
 }
 
-WRITER_DEFAULTS: WriterOptions = {"fps": 30, **ENCODING_DEFAULTS}
+WRITER_DEFAULTS: WriterOptions = {"fps": 30, "frame_stride": 1, **ENCODING_DEFAULTS}
 
 
 @dataclass(frozen=True)
@@ -112,7 +116,8 @@ class WriterConfig:
 
     container: Container
     encoder: CodecInfo
-    fps: Fraction
+    fps: Fraction  # Of the video, after frame_stride.
+    frame_stride: int
     pixel_format: str
     options: tuple[tuple[str, str], ...]
     copy: bool | None
@@ -153,11 +158,13 @@ class WriterConfig:
         max_pending_bytes = check_whole_number(
             "max_pending_bytes", given["max_pending_bytes"], at_least=1, at_most=sys.maxsize
         )
-        fps = _check_fps(given["fps"], container, encoder)
+        frame_stride = check_frame_stride(given["frame_stride"])
+        fps = _check_fps(divide_rate(given["fps"], frame_stride), container, encoder)
         return cls(
             container=container,
             encoder=encoder,
             fps=fps,
+            frame_stride=frame_stride,
             pixel_format=pixel_format,
             options=tuple(_check_encoder_options(encoder, pixel_format, fps, given)),
             copy=None if isinstance(copy, str) else bool(copy),
@@ -215,6 +222,27 @@ def _check_encoder_options(
             check_mapping("options", options),
         )
     return pairs
+
+
+def check_frame_stride(frame_stride: int) -> int:
+    """Return ``frame_stride`` as an int.
+
+    Raises:
+        ConfigError: It is not a whole number from 1.
+    """
+    return check_whole_number("frame_stride", frame_stride, at_least=1, at_most=_MAX_STRIDE)
+
+
+def divide_rate(fps: float | Fraction, frame_stride: int) -> float | Fraction:
+    """Return the frame rate of a video of every ``frame_stride``-th frame.
+
+    Raises:
+        ConfigError: ``fps`` is not a finite number.
+    """
+    if frame_stride == 1:
+        return fps  # It is checked with the container.
+    rate = check_number("fps", fps, is_finite=True)
+    return Fraction(rate).limit_denominator(10010) / frame_stride
 
 
 def _check_fps(fps: float | Fraction, container: Container, encoder: CodecInfo) -> Fraction:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from fractions import Fraction
@@ -13,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gymreel._open_writers import add_abandoned, add_writer, warn_or_print
+from gymreel._thinned_frames import ThinnedFrames
 from gymreel._tiles import TileWriter, list_tiles
 from gymreel._validation import check_mapping, check_path, check_timeout, show
 from gymreel._writer_config import (
@@ -83,6 +85,10 @@ class VideoWriter:
             ``"auto"`` magnifies pictures whose longer side is below 320 pixels by the smallest even
             number with which it has at least 600. Small pictures need that for their colours:
             videos store these for squares of 2 x 2 pixels. Magnifying copies no frame.
+        frame_stride: Number n, if only every n-th frame becomes part of the video. The
+            frame rate is divided by it, so that the video takes as long as all frames would. The
+            first and the last frame are always part of it; for that, each frame that is left out is
+            copied and kept until the next one.
 
     Raises:
         ConfigError: An argument is invalid.
@@ -114,6 +120,7 @@ class VideoWriter:
         max_pending_bytes: int = DEFAULT_MAX_PENDING_BYTES,
         on_full: Literal["block", "drop"] = "block",
         scale: int | Literal["auto"] = 1,
+        frame_stride: int = 1,
     ) -> None:
         name = check_path(path)
         config = WriterConfig.check(
@@ -129,6 +136,7 @@ class VideoWriter:
             max_pending_bytes=max_pending_bytes,
             on_full=on_full,
             scale=scale,
+            frame_stride=frame_stride,
         )
         self._open(Path(os.path.abspath(name)), config, metadata)
 
@@ -149,7 +157,14 @@ class VideoWriter:
         self._closed = False
         self._stream = config.open_stream(path, metadata)
         self.write_from = self._stream.write_function()
-        self._tiles = TileWriter(self._stream, config.conversion)
+        self._write_tiles = TileWriter(self._stream, config.conversion).write
+        self._thinned: ThinnedFrames | None = None
+        if config.frame_stride > 1:
+            self._thinned = ThinnedFrames(
+                self.write_from, self._write_tiles, Fraction(1, config.frame_stride)
+            )
+            self.write_from = self._thinned.write_from
+            self._write_tiles = self._thinned.write_tiles_from
         add_writer(self)
 
     def write(self, frame: NDArray[np.uint8] | NDArray[np.uint16]) -> None:
@@ -215,7 +230,7 @@ class VideoWriter:
         This is ``write_tiles()`` for a caller that has no other references to the tiles. The list
         holds one array per tile, or one array for all; it is empty afterwards.
         """
-        return self._tiles.write(holder, num_columns)
+        return self._write_tiles(holder, num_columns)
 
     def add_metadata(self, metadata: Mapping[str, str]) -> None:
         """Add entries to the metadata of the complete file.
@@ -231,8 +246,16 @@ class VideoWriter:
 
     def finish(self) -> None:
         """End the recording and return at once. The file is completed in the background."""
+        self._write_last_frame()
         self._closed = True
         self._stream.finish()
+
+    def _write_last_frame(self) -> None:
+        """Write the last frame if ``frame_stride`` has left it out. An error is the stream's."""
+        thinned, self._thinned = self._thinned, None
+        if thinned is not None:
+            with contextlib.suppress(GymreelError):
+                thinned.finish()
 
     def poll(self) -> Recording | None:
         """Return the recording, or None if its file is not complete yet. Never wait.
@@ -326,6 +349,7 @@ class VideoWriter:
         stream = getattr(self, "_stream", None)
         if stream is None:
             return  # The constructor raised.
+        self._write_last_frame()
         stream.finish()
         if stream.belongs_here():
             add_abandoned(stream, self.path)
@@ -385,8 +409,14 @@ def encode(
         ) from None
     stream = config.open_stream(None, metadata)
     write_from = stream.write_function()
+    thinned = ThinnedFrames(
+        write_from, TileWriter(stream, config.conversion).write, Fraction(1, config.frame_stride)
+    )
+    if config.frame_stride > 1:
+        write_from = thinned.write_from
     for frame in each_frame:
         write_from([frame])
+    thinned.finish()
     stream.finish()
     stream.wait()
     stream.raise_untold_failure()

@@ -48,6 +48,7 @@ WRITER = {
     "max_pending_bytes": "bytes",
     "on_full": "nothing",
     "scale": "count",
+    "frame_stride": "count",
 }
 RECORDER = {
     **WRITER,

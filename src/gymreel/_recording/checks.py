@@ -57,7 +57,7 @@ def check_arguments(
 
 
 def choose_frame_rate(
-    fps: float | Fraction | None, render_fps: Any, suffix: str
+    fps: float | Fraction | None, render_fps: Any, suffix: str, frame_stride: int
 ) -> tuple[Any, Fraction | None]:
     """Return the frame rate of the videos, and which share of the frames they show.
 
@@ -67,9 +67,11 @@ def choose_frame_rate(
         fps: Frame rate that the user asked for; None for the environment's.
         render_fps: ``render_fps`` of the environment's metadata; None for 30.
         suffix: Suffix of the file names.
+        frame_stride: Number n, if every n-th state of the environment is recorded.
 
     Returns:
-        Frames per second, and a number of frames shown per frame rendered; None for all.
+        Frames per second before ``frame_stride`` divides them, and a number of frames shown per
+        frame rendered; None for all.
 
     Raises:
         ConfigError: ``render_fps`` is not a finite number.
@@ -79,13 +81,14 @@ def choose_frame_rate(
     if render_fps is None:
         return 30, None
     check_number('env.metadata["render_fps"]', render_fps, is_finite=True)
-    limit = GIF_FPS[1]
+    limit = GIF_FPS[1] * frame_stride
     if suffix.lower() != ".gif" or render_fps <= limit:
         return render_fps, None
+    stride = f" with frame_stride={frame_stride}" if frame_stride > 1 else ""
     warn_in_recorder(
         f"The environment shows {float(render_fps):g} frames per second, and a GIF no more than "
-        f"{float(limit):g}: the videos leave frames out, evenly, and take as long. Record into "
-        "another container, such as suffix='.mp4', for every frame, or choose fps=…"
+        f"{float(limit):g}{stride}: the videos leave frames out, evenly, and take as long. Record "
+        "into another container, such as suffix='.mp4', for every frame, or choose fps=…"
     )
     exact = Fraction(render_fps if isinstance(render_fps, (int, Fraction)) else float(render_fps))
     return limit, limit / exact.limit_denominator(10010)

@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from gymreel._recording.episode import add_reward
-from gymreel._recording.thinned_frames import ThinnedFrames
+from gymreel._thinned_frames import ThinnedFrames
 from gymreel.errors import NotRecordingError, RecordedFramesError, WriterClosedError
 from gymreel.writer import VideoWriter, WriterStats
 
@@ -33,7 +33,9 @@ class RecordedFrames:
         write_from: Function of the writer with that name. The caller must add its result to
             ``num_frames``. This is no method, to save a Python call in each step.
         write_tiles_from: The same for the tiles of a frame.
+        stride: Number n, if every n-th state of the environment is recorded.
         num_frames: Number of frames so far.
+        num_left_out: Number of states that were left out because of the stride.
         num_steps: Number of steps since the first frame.
         total_reward: Sum of the rewards of those steps; None where they have no sum.
     """
@@ -42,25 +44,37 @@ class RecordedFrames:
         "_thinned",
         "_writer",
         "num_frames",
+        "num_left_out",
         "num_steps",
+        "stride",
         "total_reward",
         "write_from",
         "write_tiles_from",
     )
 
-    def __init__(self, writer: VideoWriter | None = None, share: Fraction | None = None) -> None:
+    def __init__(
+        self,
+        writer: VideoWriter | None = None,
+        share: Fraction | None = None,
+        stride: int = 1,
+    ) -> None:
         """Start without frames.
 
         Args:
             writer: Writer of the video; None while nothing is being recorded.
             share: Number of frames shown per frame added; None for all of them.
+            stride: Number n, if every n-th state of the environment is recorded.
         """
         self._writer = writer
-        self._thinned = None if writer is None or share is None else ThinnedFrames(writer, share)
+        self._thinned: ThinnedFrames | None = None
+        if writer is not None and share is not None:
+            self._thinned = ThinnedFrames(writer.write_from, writer.write_tiles_from, share)
         target = self._thinned or writer
         self.write_from = _refuse if target is None else target.write_from
         self.write_tiles_from = _refuse if target is None else target.write_tiles_from
+        self.stride = stride
         self.num_frames = 0
+        self.num_left_out = 0
         self.num_steps = 0
         self.total_reward: float | None = 0.0
 
@@ -115,6 +129,23 @@ class RecordedFrames:
             NotRecordingError: Nothing is being recorded.
         """
         return self._open_writer().stats
+
+    def leaves_out(self, *, is_last: bool) -> bool:
+        """Return whether the present state of the environment is left out, and count it if so.
+
+        Args:
+            is_last: Whether it is the last state of an episode or of the recording, which is never
+                left out.
+        """
+        if is_last or (self.num_frames + self.num_left_out) % self.stride == 0:
+            return False
+        self.num_left_out += 1
+        return True
+
+    @property
+    def num_states(self) -> int:
+        """Number of states of the environment since the recording began."""
+        return self.num_frames + self.num_left_out
 
     def add_step(self, reward: Any) -> None:
         """Count a step and add its reward."""

@@ -34,6 +34,9 @@ class RecorderOptions(EncodingOptions, total=False):
         scale: Each pixel becomes a square of ``scale`` by ``scale`` equal pixels. ``"auto"``
             magnifies pictures below 320 pixels to at least 600, as environments of pixels need:
             videos store colours for squares of 2 x 2 pixels.
+        frame_stride: Number n, if every n-th step is recorded. The frame rate is
+            divided by it, so that a video takes as long. The first frame of a recording and the
+            last one of an episode are always recorded. What is left out is not rendered either.
         suffix: Suffix of the file names, which selects the container.
         on_error: What happens when a video fails. ``"warn"`` warns once per video. ``"raise"``
             raises: for the recording in progress at once, from the ``step`` or ``reset`` that
@@ -59,6 +62,7 @@ class RecorderOptions(EncodingOptions, total=False):
             complete, although it may be dropped later.
     """
 
+    frame_stride: int
     suffix: str
     on_error: Literal["warn", "raise"]
     wait: bool
@@ -71,6 +75,7 @@ class RecorderOptions(EncodingOptions, total=False):
 
 DEFAULTS: RecorderOptions = {
     **ENCODING_DEFAULTS,
+    "frame_stride": 1,
     "suffix": ".mp4",
     "on_error": "warn",
     "wait": False,

@@ -48,7 +48,7 @@ class Recorder:
             GymreelError: No video can be written there.
         """
         writer = self._folder.open(video_name, episode, instead_of=instead_of)
-        self.frames = RecordedFrames(writer, self._folder.share)
+        self.frames = RecordedFrames(writer, self._folder.share, self._folder.frame_stride)
         return writer.path
 
     def stop(self, episode: Episode) -> None:

@@ -22,7 +22,12 @@ from gymreel._recording.reports import Reports
 from gymreel._runs import RunMember
 from gymreel._validation import check_path, show
 from gymreel._warnings import warn_in_recorder
-from gymreel._writer_config import ENCODING_DEFAULTS, WriterConfig
+from gymreel._writer_config import (
+    ENCODING_DEFAULTS,
+    WriterConfig,
+    check_frame_stride,
+    divide_rate,
+)
 from gymreel.episodes import Episode
 from gymreel.writer import VideoWriter
 
@@ -41,6 +46,7 @@ class VideoFolder:
         reports: Whom episodes and videos are reported to.
         pending: Videos that are not complete yet.
         share: Number of frames shown per frame rendered; None for all of them.
+        frame_stride: Number n, if every n-th state of an environment is recorded.
         has_news: Whether a recording has ended since :meth:`settle` was last called.
     """
 
@@ -75,7 +81,8 @@ class VideoFolder:
         self.environment = environment
         self.suffix = options["suffix"]
         self._options: dict[str, Any] = {name: dict(options)[name] for name in ENCODING_DEFAULTS}
-        rate, share = choose_frame_rate(fps, render_fps, self.suffix)
+        self.frame_stride = check_frame_stride(options["frame_stride"])
+        rate, share = choose_frame_rate(fps, render_fps, self.suffix, self.frame_stride)
         self.frames_per_sec = rate
         self.share = share
         self.reports = Reports(
@@ -112,7 +119,8 @@ class VideoFolder:
     @frames_per_sec.setter
     def frames_per_sec(self, fps: float | Fraction) -> None:
         # This checks all options of the writer, so that nothing is left for the first frame.
-        self._config = WriterConfig.check(self.suffix, fps=fps, **self._options)
+        rate = divide_rate(fps, self.frame_stride)
+        self._config = WriterConfig.check(self.suffix, fps=rate, **self._options)
         self._frames_per_sec = fps
         self.share = None
 

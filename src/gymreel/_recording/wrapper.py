@@ -267,14 +267,27 @@ class RecordingWrapper:
             recorder=self._folder.reports.recorder,
         )
 
-    def _record_frame(self) -> None:
-        """Capture a frame, and end the recording when it is long enough."""
+    def _record_frame(self, *, is_last: bool = False) -> None:
+        """Capture a frame unless it is left out, and end the recording when it is long enough.
+
+        Args:
+            is_last: Whether the episode has ended.
+        """
+        if self._recorder.frames.stride > 1 and self._leaves_out(is_last=is_last):
+            return
         try:
             self._capture_frame()
         except GymreelError as error:  # From a subclass that appends to recorded_frames itself.
             self._fail_recording(error)
-        if self.recording and self._recorder.frames.num_frames > self.video_length:
+        frames = self._recorder.frames
+        # As num_states, without a Python call in each step.
+        if self.recording and frames.num_frames + frames.num_left_out > self.video_length:
             self.stop_recording()
+
+    def _leaves_out(self, *, is_last: bool) -> bool:
+        """Return whether the present state of the environment is left out of the recording."""
+        frames = self._recorder.frames
+        return frames.leaves_out(is_last=is_last or frames.num_states >= self.video_length)
 
     def _start_recorder(self, video_name: str) -> Path:
         return self._recorder.start(video_name, self._current_episode())

@@ -252,7 +252,7 @@ class ParallelRecordVideo(RecordVideo, BaseParallelWrapper):
                 has_ended=not self.env.agents,
             )
             if self.recording:
-                self._record_frame()
+                self._record_frame(is_last=not self.env.agents)
         return observations, rewards, terminations, truncations, infos
 
 
@@ -301,7 +301,7 @@ class AECRecordVideo(RecordVideo, BaseWrapper):
         if is_cycle:
             self._have_acted = frozenset()
         if self.recording and (is_cycle if not self._every_step else not is_out):
-            self._record_frame()
+            self._record_frame(is_last=has_ended)
 
     def _is_out(self, agent: Any) -> bool:
         """Return whether an agent's next step is the one with which it leaves the game."""

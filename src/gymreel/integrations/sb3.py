@@ -216,9 +216,11 @@ class VecVideoRecorder(EpisodeRecordingWrapper, VecEnvWrapper):
             if np.any(dones):
                 self._log_episodes(np.flatnonzero(dones), infos)
         if self.recording:
-            self._recorder.frames.add_step(rewards[0])
-            self._capture_frame()
-            if self.recording and len(self.recorded_frames) > self.video_length:
+            frames = self._recorder.frames
+            frames.add_step(rewards[0])
+            if frames.stride == 1 or not self._leaves_out(is_last=False):
+                self._capture_frame()
+            if self.recording and frames.num_states > self.video_length:
                 self._stop_recording()
         elif self._video_enabled():
             self._start_video_recorder()

@@ -200,7 +200,7 @@ class RecordVideo(
         if is_over:
             self._report_episode()
         if self.recording:
-            self._record_frame()
+            self._record_frame(is_last=is_over)
         return obs, reward, terminated, truncated, info
 
     def render(self) -> RenderFrame | list[RenderFrame] | None:

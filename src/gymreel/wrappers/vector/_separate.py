@@ -74,16 +74,23 @@ class SeparateVideos:
         self._sums.add_step(rewards, resting)
 
     def record(
-        self, environments: Sequence[int], episode_of: _EpisodeOf, video_length: float
+        self,
+        environments: Sequence[int],
+        ended: Collection[int],
+        episode_of: _EpisodeOf,
+        video_length: float,
     ) -> list[Failure]:
         """Render these environments into their videos, as far as they are being recorded.
 
         Args:
             environments: Numbers of environments.
+            ended: Environments that show the last frames of their episodes.
             episode_of: Returns the episode of an environment.
             video_length: A video ends once it has more frames than this.
         """
         shown = [i for i in environments if i in self._recorders]
+        if self._folder.frame_stride > 1:
+            shown = [i for i in shown if not self._leaves_out(i, i in ended, video_length)]
         if not shown:
             return []
         try:
@@ -110,9 +117,14 @@ class SeparateVideos:
                 failures.append((f"Recording stopped: {frames.path.name}: ", named))
                 self._stop(i, episode_of(i))
             else:
-                if frames.num_frames > video_length:
+                if frames.num_states > video_length:
                     self.stop(i, episode_of(i))
         return failures
+
+    def _leaves_out(self, i: int, is_last: bool, video_length: float) -> bool:
+        """Return whether the present state of environment ``i`` is left out of its video."""
+        frames = self._recorders[i].frames
+        return frames.leaves_out(is_last=is_last or frames.num_states >= video_length)
 
     def _stop(self, i: int, episode: Episode) -> int | None:
         """End a video, and return its number of frames; None where there is none."""

@@ -234,7 +234,7 @@ class RecordVideo(
         episodes.begin(begun, seeds_of(seed, self.num_envs))
         self._follow(begun)
         if self.recording:
-            self._record(begun.tolist(), {})
+            self._record(begun.tolist(), {}, ())
         self._end_step()
         return obs, infos
 
@@ -289,7 +289,7 @@ class RecordVideo(
                 # step show their next episodes.
                 waiting = set(resting.tolist()).difference(begun.tolist())
                 environments = [i for i in self._envs if i not in waiting]
-            self._record(environments, instead)
+            self._record(environments, instead, ended.tolist() if terminal is None else ())
         if self._folder.has_news or self._failures:
             self._end_step()
         return obs, rewards, terminations, truncations, infos
@@ -362,7 +362,7 @@ class RecordVideo(
         if not self.recording:
             raise NotRecordingError("cannot capture a frame: nothing is being recorded")
         if self._separate is not None:
-            self._record(self._envs, {})
+            self._record(self._envs, {}, self._envs)
             self._say_noted_failures()
             return
         try:
@@ -380,19 +380,24 @@ class RecordVideo(
             return self._separate.recorded
         return self._envs if self.recording else ()
 
-    def _record(self, environments: Sequence[int], instead: dict[int, Any]) -> None:
+    def _record(
+        self, environments: Sequence[int], instead: dict[int, Any], ended: Collection[int]
+    ) -> None:
         """Record a frame at the end of a step or reset.
 
         Args:
             environments: Environments that took part. A grid shows the others as well.
             instead: Frames that a grid shows in place of what the environments render now.
+            ended: Environments that show the last frames of their episodes.
         """
         if self._separate is not None:
-            self._note(self._separate.record(environments, self._episode_of, self.video_length))
+            self._note(
+                self._separate.record(environments, ended, self._episode_of, self.video_length)
+            )
             return
         self._grid.instead = instead
         try:
-            self._record_frame()
+            self._record_frame(is_last=self._envs[0] in ended)
         except GymreelError as error:
             self._failures.append(("", error))
 
@@ -417,7 +422,7 @@ class RecordVideo(
             return {}
         if self._envs[0] not in kept:
             return kept
-        self._record(self._envs, kept)
+        self._record(self._envs, kept, kept)
         return {}
 
     def _follow(self, begun: Indices) -> None:

@@ -1,4 +1,4 @@
-"""Frames for a container that cannot show as many per second as an environment renders."""
+"""An even selection of the frames that are written, for a video of fewer frames."""
 
 from __future__ import annotations
 
@@ -8,31 +8,36 @@ from typing import Any
 
 import numpy as np
 
-from gymreel.writer import VideoWriter
-
 __all__ = ["ThinnedFrames"]
 
 
+_Write = Callable[[list[Any]], bool]
+_WriteTiles = Callable[[list[Any], int], bool]
+
+
 class ThinnedFrames:
-    """Passes an even selection of frames on to a writer, including the first and the last.
+    """Passes an even selection of frames on, including the first and the last.
 
     A frame that is left out is copied, as it may turn out to be the last one. At most one such copy
     is held.
     """
 
-    def __init__(self, writer: VideoWriter, share: Fraction) -> None:
+    def __init__(self, write_from: _Write, write_tiles_from: _WriteTiles, share: Fraction) -> None:
         """Start without frames.
 
         Args:
-            writer: Writer of the video.
+            write_from: Function that takes a frame out of a list, as ``VideoWriter.write_from``.
+            write_tiles_from: Function that takes the tiles of a frame, as
+                ``VideoWriter.write_tiles_from``.
             share: Number of frames passed on per frame taken, from 0 to 1.
         """
-        self._writer = writer
+        self._write_from = write_from
+        self._write_tiles_from = write_tiles_from
         self._share = share
         self._due = Fraction(1)  # Number of frames that the video lacks by now.
         self._first: tuple[object, ...] = ()
         self._left_out: list[Any] = []
-        self._write: Callable[[list[Any]], bool] = writer.write_from
+        self._write = write_from  # The function for the frame that was left out.
 
     def write_from(self, holder: list[Any]) -> bool:
         """Take a frame out of a list as the writer does; also returns True for one left out.
@@ -40,13 +45,13 @@ class ThinnedFrames:
         Raises:
             FrameError, FFmpegError, WriterClosedError: As the writer does.
         """
-        return self._take(holder, self._writer.write_from)
+        return self._take(holder, self._write_from)
 
     def write_tiles_from(self, holder: list[Any], num_columns: int) -> bool:
         """Take the tiles of a frame out of a list in the same way."""
 
         def write(tiles: list[Any]) -> bool:
-            return self._writer.write_tiles_from(tiles, num_columns)
+            return self._write_tiles_from(tiles, num_columns)
 
         return self._take(holder, write)
 
@@ -60,7 +65,7 @@ class ThinnedFrames:
         if holder:
             self._write(holder)
 
-    def _take(self, holder: list[Any], write: Callable[[list[Any]], bool]) -> bool:
+    def _take(self, holder: list[Any], write: _Write) -> bool:
         kinds = tuple((type(frame), *_describe(frame)) for frame in holder)
         self._first = self._first or kinds
         # The writer reports what is not a frame, or of another size.
