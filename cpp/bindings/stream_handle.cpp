@@ -147,7 +147,7 @@ bool StreamHandle::write_converted(const std::shared_ptr<Stream>& stream, PyObje
     PyObject* const held = PyList_GET_ITEM(holder, 0);
     if (py::isinstance<py::array>(held)) view_of(held);  // Rejects a wrong shape before the cost of a conversion.
     const py::object frame = convert(held, {});
-    const FrameView view = view_of(frame);
+    const FrameView view = is_uint8_array(frame) ? view_of(frame) : view_of_16_bits(frame);
     if (PyList_SetSlice(holder, 0, PyList_GET_SIZE(holder), nullptr) != 0) throw py::error_already_set();
     return queue(stream, view, false, frame);
 }
@@ -155,7 +155,9 @@ bool StreamHandle::write_converted(const std::shared_ptr<Stream>& stream, PyObje
 /// Returns `frame`, which is no array of uint8, as one. Errors: what the function raises if that cannot be.
 py::object StreamHandle::convert(py::handle frame, const std::string& name) const {
     py::object converted = convert_(frame, name);
-    if (!is_uint8_array(converted)) throw py::type_error("convert must return a numpy array of uint8");
+    if (!is_uint8_array(converted) && !(takes_16_bits_ && name.empty() && is_uint16_array(converted))) {
+        throw py::type_error("convert must return a numpy array of uint8");
+    }
     return converted;
 }
 

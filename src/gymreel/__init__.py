@@ -55,7 +55,7 @@ from gymreel.errors import (
 from gymreel.notebook import VideoGallery, show
 from gymreel.patching import patch, unpatch
 from gymreel.recovery import RecoveredRecording, recover
-from gymreel.writer import Recording, VideoWriter, WriterStats, encode
+from gymreel.writer import Recording, VideoWriter, WriterStats, encode, write_batch
 
 if TYPE_CHECKING:
     from gymreel import grid as grid
@@ -114,4 +114,5 @@ __all__ = [
     "show",
     "triggers",
     "unpatch",
+    "write_batch",
 ]

@@ -1,41 +1,45 @@
-"""Frames that are not uint8 arrays: converted if nothing is lost, refused otherwise."""
+"""Frames that are not NumPy arrays of uint8: converted if nothing is lost, refused otherwise."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
+from gymreel._tensors import as_array, is_tensor
 from gymreel._warnings import warn
 from gymreel.errors import FrameTypeError
 
-__all__ = ["FrameConversion", "how_to_convert"]
+__all__ = ["HOW_TO_CONVERT", "FrameConversion"]
 
-_CONVERSIONS = {
-    "torch": "write frame.cpu().numpy()",
-    "jax": "write numpy.asarray(frame)",
-    "jaxlib": "write numpy.asarray(frame)",
-    "cupy": "write frame.get()",
-    "tensorflow": "write frame.numpy()",
-}
+HOW_TO_CONVERT = "convert it with numpy.asarray()"
+"""The end of messages about objects that are no arrays."""
+
 _SCALED = "for floats from 0 to 1 write (frame * 255).round().astype(numpy.uint8)"
 
 
 class FrameConversion:
     """Converts the frames of a writer, or of all writers of a recorder, to uint8.
 
-    The native writer calls it for each frame that is not a uint8 array. Whole numbers from 0 to 255
-    are valid pixels in any type; that converting them costs time is the subject of one warning.
+    The native writer calls it for each frame that is not a NumPy array of uint8. Whole numbers from
+    0 to 255 are valid pixels in any type; that converting them costs time is the subject of one
+    warning. Tensors of other libraries are read where they are, or transferred from their device.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, takes_16_bits: bool = False) -> None:
+        """Start without frames.
+
+        Args:
+            takes_16_bits: Whether uint16 is returned as it is.
+        """
+        self._takes_16_bits = takes_16_bits
         self._has_warned = False
         self._has_large_floats = False
 
-    def __call__(self, frame: object, name: str = "") -> NDArray[np.uint8]:
-        """Return a new array with the pixels of ``frame``.
+    def __call__(self, frame: object, name: str = "") -> np.ndarray:
+        """Return an array of uint8 with the pixels of ``frame``.
 
         Args:
-            frame: The frame, which is not a uint8 array.
+            frame: The frame, which is not a NumPy array of uint8.
             name: Name of the frame in messages, if it is one of several.
 
         Raises:
@@ -43,10 +47,14 @@ class FrameConversion:
             GymreelWarning: The frame was converted, and the warning filters make this an error.
         """
         prefix = f"{name}: " if name else ""
+        if is_tensor(frame):
+            frame = as_array(frame)
+            if frame.dtype == np.uint8 or (self._takes_16_bits and frame.dtype == np.uint16):
+                return frame
         if not isinstance(frame, np.ndarray):
             raise FrameTypeError(
                 f"{prefix}frame must be a numpy array, got {_name_type(type(frame))}; "
-                f"{how_to_convert(type(frame))}"
+                f"{HOW_TO_CONVERT}"
             )
         array = np.asarray(frame)
         if array.dtype.kind not in "biuf":
@@ -85,12 +93,6 @@ class FrameConversion:
             "which takes longer than to record uint8 arrays; use frame.astype(numpy.uint8) where "
             "frames are made"
         )
-
-
-def how_to_convert(kind: type) -> str:
-    """Return how to convert an object of a type to an array, as the end of a message."""
-    package = kind.__module__.partition(".")[0]
-    return _CONVERSIONS.get(package, "convert it with numpy.asarray()")
 
 
 def _name_type(kind: type) -> str:

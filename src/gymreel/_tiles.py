@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from gymreel import _core
 from gymreel._frame_conversion import FrameConversion
+from gymreel._tensors import as_array, is_tensor
 from gymreel._validation import show
 from gymreel.errors import ConfigError, FrameShapeError, FrameTypeError
 from gymreel.grid import Grid, cell_size, check_count
@@ -23,6 +24,8 @@ def list_tiles(frames: Sequence[NDArray[np.uint8]] | NDArray[np.uint8]) -> list[
         FrameTypeError: ``frames`` is not a sequence.
         FrameShapeError: ``frames`` is an array with other than four axes.
     """
+    if is_tensor(frames):
+        frames = as_array(frames)  # In one piece, also from a device.
     if not isinstance(frames, np.ndarray):
         try:
             return list(frames)
@@ -72,7 +75,9 @@ class TileWriter:
     ) -> Callable[[list[NDArray[np.uint8]]], bool]:
         num_columns = check_count("num_columns", num_columns)
         for index, tile in enumerate(holder):
-            if not isinstance(tile, np.ndarray):
+            if is_tensor(tile):
+                holder[index] = as_array(tile)
+            elif not isinstance(tile, np.ndarray):
                 self._conversion(tile, f"tile {index}")  # Raises, and says how to convert it.
         sizes = _core.tile_sizes(holder)
         if not sizes:

@@ -124,7 +124,7 @@ class WriterConfig:
     max_pending_bytes: int
     block: bool
     scale: int  # 0 for "auto", as the extension has it.
-    conversion: FrameConversion = field(default_factory=FrameConversion, compare=False, repr=False)
+    conversion: FrameConversion = field(compare=False, repr=False)
 
     @classmethod
     def check(
@@ -171,6 +171,7 @@ class WriterConfig:
             max_pending_bytes=max_pending_bytes,
             block=given["on_full"] == "block",
             scale=_check_scale(given["scale"]),
+            conversion=FrameConversion(takes_16_bits=pixel_format == "gray16le"),
         )
 
     def open_stream(self, path: Path | None, metadata: Mapping[str, str] | None) -> _core.Stream:

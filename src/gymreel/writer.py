@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gymreel._open_writers import add_abandoned, add_writer, warn_or_print
+from gymreel._tensors import as_array, is_tensor
 from gymreel._thinned_frames import ThinnedFrames
 from gymreel._tiles import TileWriter, list_tiles
 from gymreel._validation import check_mapping, check_path, check_timeout, show
@@ -28,6 +29,8 @@ from gymreel._writer_results import Recording, WriterStats
 from gymreel.errors import (
     ConfigError,
     ConfigTypeError,
+    FrameShapeError,
+    FrameTypeError,
     GymreelError,
     WriterCopyError,
 )
@@ -35,7 +38,7 @@ from gymreel.errors import (
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-__all__ = ["Recording", "VideoWriter", "WriterStats", "encode"]
+__all__ = ["Recording", "VideoWriter", "WriterStats", "encode", "write_batch"]
 
 
 class VideoWriter:
@@ -177,10 +180,12 @@ class VideoWriter:
                 to 255 are converted and copied; a ``GymreelWarning`` says so once. Floats that do
                 not exceed 1 are refused unless all are 0, or an earlier frame exceeded 1. With
                 ``pixel_format="gray16le"``, also uint16 of shape ``(height, width)`` or
-                ``(height, width, 1)``, whose values are stored as they are.
+                ``(height, width, 1)``, whose values are stored as they are. Tensors of other
+                libraries (anything with DLPack or NumPy's array interface) are taken as arrays are;
+                they are copied, and transferred first if they are not in the CPU's memory.
 
         Raises:
-            FrameTypeError: ``frame`` is not a numpy array of whole numbers from 0 to 255.
+            FrameTypeError: ``frame`` is not an array of whole numbers from 0 to 255.
             FrameShapeError: ``frame`` has no such shape, or not the size of the first frame.
             WriterClosedError: ``close()`` or ``finish()`` was called before.
             EncodeError: The encoder failed on an earlier frame.
@@ -424,3 +429,38 @@ def encode(
     if not encoded:
         raise ConfigError("frames is empty: a video needs at least one frame")
     return encoded
+
+
+def write_batch(batch: Any, writers: Sequence[VideoWriter | None]) -> None:
+    """Write each picture of a batch to a writer of its own, such as those of parallel simulators.
+
+    A tensor on another device than the CPU is transferred in one piece. Each picture is copied, as
+    its memory is part of the batch's.
+
+    Args:
+        batch: Array or tensor of shape ``(num_pictures, height, width, channels)`` or
+            ``(num_pictures, height, width)``.
+        writers: A writer for each picture; None for a picture that is not recorded.
+
+    Raises:
+        ConfigError: There is not one writer for each picture.
+        FrameTypeError, FrameShapeError: ``batch`` is no such array.
+        WriterClosedError, EncodeError, OutputError: As for ``VideoWriter.write``. Writers of later
+            pictures do not get theirs then.
+    """
+    array = as_array(batch) if is_tensor(batch) else batch
+    if not isinstance(array, np.ndarray):
+        raise FrameTypeError(f"batch={show(batch)} must be an array or a tensor")
+    if array.ndim not in (3, 4):
+        raise FrameShapeError(
+            "batch must have the shape (num_pictures, height, width, channels), got "
+            f"{array.dtype} array of shape {array.shape}"
+        )
+    if not isinstance(writers, Sequence) or len(writers) != len(array):
+        raise ConfigError(
+            f"writers={show(writers)} must be a sequence of {len(array)} writers, one for each "
+            "picture of the batch"
+        )
+    for picture, writer in zip(array, writers, strict=True):
+        if writer is not None:
+            writer.write(picture)

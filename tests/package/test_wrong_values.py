@@ -146,6 +146,10 @@ class _Targets:
         given = {"num_tiles": 4, "num_columns": 2, "cell_width": 2, "cell_height": 2}
         grid.Grid(**{**given, **arguments})
 
+    def write_batch(self, **arguments: Any) -> None:
+        given: dict[str, Any] = {"batch": np.zeros((2, 8, 8), np.uint8), "writers": [None] * 2}
+        gymreel.write_batch(**(given | arguments))
+
     def last_of_stack(self, **arguments: Any) -> None:
         pictures.last_of_stack(**{"stack": np.zeros((4, 5, 6)), **arguments})
 
@@ -283,6 +287,7 @@ TABLE: dict[str, tuple[Callable[[_Targets], Call], dict[str, str]]] = {
         lambda t: t.depth_in_16_bits,
         {"distances": "nothing", "unit": "positive"},
     ),
+    "write_batch": (lambda t: t.write_batch, {"batch": "nothing", "writers": "nothing"}),
     "set_num_threads": (lambda t: gymreel.set_num_threads, {"num_threads": "count or None"}),
     "set_priority": (lambda t: gymreel.set_priority, {"priority": "nothing"}),
     "set_max_pending_bytes": (lambda t: gymreel.set_max_pending_bytes, {"num_bytes": "count"}),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -64,8 +65,8 @@ def test_a_type_checker_knows_the_options(tmp_path: Path) -> None:
         text=True,
         env={"MYPYPATH": str(Path(__file__).parents[2] / "src"), "PATH": "/usr/bin:/bin"},
     )
-    lines = finished.stdout.splitlines()
-    errors = [line for line in lines if line.startswith(f"{script}:") and ": error: " in line]
-    assert [line.removeprefix(str(script)).split(":")[1] for line in errors] == ["5", "6"]
-    assert '"cfr"' in errors[0]
-    assert '"crf"' in errors[1]
+    # By name: mypy's cache may have the script in another folder, and other files have errors.
+    errors = re.findall(r"/script\.py:(\d+): error: (.*)", finished.stdout)
+    assert [line for line, _ in errors] == ["5", "6"]
+    assert '"cfr"' in errors[0][1]
+    assert '"crf"' in errors[1][1]

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from gymreel._extras import missing_package
-from gymreel._frame_conversion import how_to_convert
+from gymreel._frame_conversion import HOW_TO_CONVERT
 from gymreel._recording.checks import check_render_mode
 from gymreel._recording.episode import EpisodeTotals, add_reward, ends_episode
 from gymreel._recording.options import RecorderOptions, documents_options
 from gymreel._recording.wrapper import EpisodeRecordingWrapper
+from gymreel._tensors import is_tensor
 from gymreel._validation import check_choice, show
 from gymreel.episodes import Episode
 from gymreel.errors import ConfigTypeError, FrameTypeError, GymreelError, NotRecordingError
@@ -196,10 +197,10 @@ class RecordVideo(EpisodeRecordingWrapper):
         # In a list and never in a variable: the writer borrows a frame that nothing else refers to.
         holder: list[Any] = [self.env.render()]
         try:
-            if not isinstance(holder[0], np.ndarray):
+            if not isinstance(holder[0], np.ndarray) and not is_tensor(holder[0]):
                 raise FrameTypeError(
                     "expected type of frame returned by render to be a numpy array, "
-                    f"got instead {type(holder[0])}; {how_to_convert(type(holder[0]))}"
+                    f"got instead {type(holder[0])}; {HOW_TO_CONVERT}"
                 )
             frames = self._recorder.frames
             frames.num_frames += frames.write_from(holder)

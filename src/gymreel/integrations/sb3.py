@@ -16,12 +16,13 @@ import numpy as np
 
 from gymreel import _core, grid
 from gymreel._extras import missing_package
-from gymreel._frame_conversion import how_to_convert
+from gymreel._frame_conversion import HOW_TO_CONVERT
 from gymreel._recording.checks import check_aspect_ratio
 from gymreel._recording.episode import EpisodeTotals, add_reward
 from gymreel._recording.options import RecorderOptions, documents_options
 from gymreel._recording.step_sums import Indices, StepSums
 from gymreel._recording.wrapper import EpisodeRecordingWrapper
+from gymreel._tensors import is_tensor
 from gymreel._validation import check_whole_number, show
 from gymreel.episodes import Episode
 from gymreel.errors import (
@@ -342,10 +343,11 @@ class VecVideoRecorder(EpisodeRecordingWrapper, VecEnvWrapper):
             holder.append(self.env.render())
         try:
             frames = self._recorder.frames
-            for kind in {type(frame) for frame in holder} - {np.ndarray}:
+            # No variable may refer to a frame, so that its memory can be borrowed.
+            for kind in {type(frame) for frame in holder if not _is_array(frame)}:
                 raise FrameTypeError(
                     "expected type of frame returned by render to be a numpy array, got instead "
-                    f"{kind}; {how_to_convert(kind)}"
+                    f"{kind}; {HOW_TO_CONVERT}"
                 )
             if len(holder) == 1:
                 frames.num_frames += frames.write_from(holder)
@@ -379,6 +381,10 @@ class VecVideoRecorder(EpisodeRecordingWrapper, VecEnvWrapper):
             "_sums": copy.deepcopy(self._sums),
             "_indices": self._indices.copy(),
         }
+
+
+def _is_array(frame: object) -> bool:
+    return isinstance(frame, np.ndarray) or is_tensor(frame)
 
 
 def _innermost(venv: VecEnv) -> VecEnv:

@@ -9,7 +9,8 @@ import gymnasium as gym
 import numpy as np
 from gymnasium.vector import SyncVectorEnv, VectorEnv, VectorWrapper
 
-from gymreel._frame_conversion import how_to_convert
+from gymreel._frame_conversion import HOW_TO_CONVERT
+from gymreel._tensors import as_array, is_tensor
 from gymreel.errors import FrameError, FrameTypeError
 from gymreel.wrappers.keep_terminal_frame import render_or_error
 
@@ -53,7 +54,7 @@ class Show:
         if isinstance(frames, np.ndarray):
             return [frames[i]]
         holder = [frames.pop(i) if i in frames else render_or_error(self._environments[i])]
-        if not isinstance(holder[0], np.ndarray):
+        if not isinstance(holder[0], np.ndarray) and not is_tensor(holder[0]):
             raise _no_frame(holder[0])
         return holder
 
@@ -115,6 +116,8 @@ class Renderer:
             raise FrameTypeError(
                 f"render() of the vector environment raised {type(error).__name__}: {error}"
             ) from error
+        if is_tensor(rendered):
+            rendered = as_array(rendered)  # In one piece, also from a device.
         if isinstance(rendered, np.ndarray):
             if rendered.ndim == 4 and len(rendered) == num_envs:
                 return Show(rendered)
@@ -140,5 +143,5 @@ def _no_frame(rendered: Any) -> FrameTypeError:
         return rendered
     kind = type(rendered)
     return FrameTypeError(
-        f"render() gave {kind.__name__} instead of a numpy array; {how_to_convert(kind)}"
+        f"render() gave {kind.__name__} instead of a numpy array; {HOW_TO_CONVERT}"
     )
