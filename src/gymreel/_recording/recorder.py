@@ -64,7 +64,7 @@ class Recorder:
         try:
             frames.finish()
         except GymreelError as error:  # About the last frame: it is reported with the video.
-            self._folder.reports.failures.append(error)
+            self._folder.failed(error)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Copy and pickle as not recording."""

@@ -29,6 +29,7 @@ from gymreel._writer_config import (
     divide_rate,
 )
 from gymreel.episodes import Episode
+from gymreel.errors import GymreelError
 from gymreel.writer import VideoWriter
 
 __all__ = ["VideoFolder"]
@@ -182,6 +183,10 @@ class VideoFolder:
         """Note that a recording has ended, and with which episode."""
         self.has_news = True
         self.pending.ended(writer, episode)
+
+    def failed(self, error: GymreelError) -> None:
+        """Note a failure, which the next :meth:`settle` returns."""
+        self.reports.failures.append(error)
 
     def settle(self, *, wait: bool = False, announce: bool = False) -> list[Failure]:
         """Report the videos that have become complete since the last call.
