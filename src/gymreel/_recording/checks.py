@@ -7,10 +7,11 @@ from collections.abc import Callable, Mapping
 from fractions import Fraction
 from typing import Any
 
+from gymreel._frame_conversion import HOW_TO_CONVERT
 from gymreel._validation import check_choice, check_flag, check_number, check_text, show
 from gymreel._warnings import warn_in_recorder
 from gymreel._writer_config import GIF_FPS
-from gymreel.errors import ConfigError
+from gymreel.errors import ConfigError, FrameTypeError
 from gymreel.keep import as_recorded
 from gymreel.triggers import Trigger, check_trigger
 
@@ -19,6 +20,7 @@ __all__ = [
     "check_aspect_ratio",
     "check_render_mode",
     "choose_frame_rate",
+    "not_an_array",
     "to_recordable",
 ]
 
@@ -122,6 +124,14 @@ def _spec_of(env: Any) -> Any:
     """Return the spec of an environment, or of the first environment in it; None without one."""
     first = next(iter(getattr(getattr(env, "unwrapped", env), "envs", ())), None)
     return getattr(env, "spec", None) or getattr(first, "spec", None)
+
+
+def not_an_array(kind: type) -> FrameTypeError:
+    """Return the error for a ``render()`` that gave an object of another class than an array."""
+    return FrameTypeError(
+        "expected type of frame returned by render to be a numpy array, got instead "
+        f"{kind}; {HOW_TO_CONVERT}"
+    )
 
 
 def check_aspect_ratio(ratio: tuple[int, int]) -> float:

@@ -11,15 +11,14 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from gymreel._extras import missing_package
-from gymreel._frame_conversion import HOW_TO_CONVERT
-from gymreel._recording.checks import check_render_mode
+from gymreel._recording.checks import check_render_mode, not_an_array
 from gymreel._recording.episode import EpisodeTotals, add_reward, ends_episode
 from gymreel._recording.options import RecorderOptions, documents_options
 from gymreel._recording.wrapper import EpisodeRecordingWrapper
 from gymreel._tensors import is_tensor
 from gymreel._validation import check_choice, show
 from gymreel.episodes import Episode
-from gymreel.errors import ConfigTypeError, FrameTypeError, GymreelError, NotRecordingError
+from gymreel.errors import ConfigTypeError, GymreelError, NotRecordingError
 
 try:
     from pettingzoo import AECEnv, ParallelEnv
@@ -198,10 +197,7 @@ class RecordVideo(EpisodeRecordingWrapper):
         holder: list[Any] = [self.env.render()]
         try:
             if not isinstance(holder[0], np.ndarray) and not is_tensor(holder[0]):
-                raise FrameTypeError(
-                    "expected type of frame returned by render to be a numpy array, "
-                    f"got instead {type(holder[0])}; {HOW_TO_CONVERT}"
-                )
+                raise not_an_array(type(holder[0]))
             frames = self._recorder.frames
             frames.num_frames += frames.write_from(holder)
         except GymreelError as error:

@@ -16,8 +16,7 @@ import numpy as np
 
 from gymreel import _core, grid
 from gymreel._extras import missing_package
-from gymreel._frame_conversion import HOW_TO_CONVERT
-from gymreel._recording.checks import check_aspect_ratio
+from gymreel._recording.checks import check_aspect_ratio, not_an_array
 from gymreel._recording.episode import EpisodeTotals, add_reward
 from gymreel._recording.options import RecorderOptions, documents_options
 from gymreel._recording.step_sums import Indices, StepSums
@@ -27,7 +26,6 @@ from gymreel._validation import check_whole_number, show
 from gymreel.episodes import Episode
 from gymreel.errors import (
     ConfigTypeError,
-    FrameTypeError,
     GymreelError,
     NotRecordingError,
     RenderModeError,
@@ -345,10 +343,7 @@ class VecVideoRecorder(EpisodeRecordingWrapper, VecEnvWrapper):
             frames = self._recorder.frames
             # No variable may refer to a frame, so that its memory can be borrowed.
             for kind in {type(frame) for frame in holder if not _is_array(frame)}:
-                raise FrameTypeError(
-                    "expected type of frame returned by render to be a numpy array, got instead "
-                    f"{kind}; {HOW_TO_CONVERT}"
-                )
+                raise not_an_array(kind)
             if len(holder) == 1:
                 frames.num_frames += frames.write_from(holder)
             else:

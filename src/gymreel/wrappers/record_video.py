@@ -11,14 +11,13 @@ import gymnasium as gym
 import numpy as np
 from gymnasium.core import ActType, ObsType, RenderFrame
 
-from gymreel._frame_conversion import HOW_TO_CONVERT
-from gymreel._recording.checks import check_render_mode, to_recordable
+from gymreel._recording.checks import check_render_mode, not_an_array, to_recordable
 from gymreel._recording.episode import EpisodeTotals, add_reward
 from gymreel._recording.options import RecorderOptions, complete_options, documents_options
 from gymreel._recording.wrapper import EpisodeRecordingWrapper
 from gymreel._tensors import is_tensor
 from gymreel._warnings import warn_in_recorder
-from gymreel.errors import FrameTypeError, GymreelError, NotRecordingError
+from gymreel.errors import GymreelError, NotRecordingError
 from gymreel.wrappers._environments import check_env
 
 if TYPE_CHECKING:
@@ -258,10 +257,7 @@ class RecordVideo(
             holder = [rendered[-1]]
         try:
             if not isinstance(holder[0], np.ndarray) and not is_tensor(holder[0]):
-                raise FrameTypeError(
-                    "expected type of frame returned by render to be a numpy array, "
-                    f"got instead {type(holder[0])}; {HOW_TO_CONVERT}"
-                )
+                raise not_an_array(type(holder[0]))
             # As few Python calls as possible: this runs at every step, mostly from cold caches.
             frames = self._recorder.frames
             frames.num_frames += frames.write_from(holder)
