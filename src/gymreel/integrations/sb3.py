@@ -20,7 +20,7 @@ from gymreel._recording.checks import check_aspect_ratio, not_an_array
 from gymreel._recording.episode import EpisodeTotals, add_reward
 from gymreel._recording.options import RecorderOptions, documents_options
 from gymreel._recording.step_sums import Indices, StepSums
-from gymreel._recording.wrapper import EpisodeRecordingWrapper
+from gymreel._recording.wrapper import RecordingWrapper
 from gymreel._tensors import is_tensor
 from gymreel._validation import check_whole_number, show
 from gymreel.episodes import Episode
@@ -49,7 +49,7 @@ __all__ = ["RenderModeError", "VecVideoRecorder"]
 _NONE: Indices = np.empty(0, np.intp)
 
 
-class VecVideoRecorder(EpisodeRecordingWrapper, VecEnvWrapper):
+class VecVideoRecorder(RecordingWrapper, VecEnvWrapper):
     """Wrapper that records stretches of steps of all environments in one picture.
 
     A drop-in for ``stable_baselines3.common.vec_env.VecVideoRecorder`` (behaviour as of
@@ -140,7 +140,7 @@ class VecVideoRecorder(EpisodeRecordingWrapper, VecEnvWrapper):
         video_length = check_whole_number("video_length", video_length, at_least=0)
         self.record_video_trigger = record_video_trigger
         self._totals = EpisodeTotals()
-        EpisodeRecordingWrapper.__init__(
+        RecordingWrapper.__init__(
             self,
             environment=_name_of_environment(base),
             render_fps=metadata.get("render_fps"),
@@ -373,6 +373,7 @@ class VecVideoRecorder(EpisodeRecordingWrapper, VecEnvWrapper):
         """Copy and pickle as not recording, with episodes of its own."""
         return {
             **super().__getstate__(),
+            "_totals": copy.copy(self._totals),
             "_sums": copy.deepcopy(self._sums),
             "_indices": self._indices.copy(),
         }
