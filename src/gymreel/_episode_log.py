@@ -22,6 +22,7 @@ __all__ = ["EpisodeLog", "log_is_wanted"]
 
 _VARIABLE = "GYMREEL_EPISODE_LOG"
 
+# A line within these limits must be shorter than the longest that ``_episode_log_reader`` reads.
 _MAX_DEPTH = 4
 _MAX_ENTRIES = 256
 _MAX_ELEMENTS = 64

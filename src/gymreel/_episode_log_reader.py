@@ -68,6 +68,7 @@ def read_episodes(folder: str | os.PathLike[str]) -> list[Episode]:
 
 
 _MAX_LINE_BYTES = 2**20
+"""Longer lines are skipped. What ``_episode_log`` writes must be shorter, by its own limits."""
 _BATCH_BYTES = 2**16
 _MAX_SHARED = 2**16
 _LARGEST_INT = 2**63

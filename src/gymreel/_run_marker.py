@@ -2,9 +2,9 @@
 
 Every process that records into the folder holds a shared lock on the first byte of the file. The
 process that can lock this byte exclusively is alone and begins a new run: it sets the file's time
-of modification, by the clock that the times of the videos come from. The last process to leave
-removes the file, at the latest when it ends. A recording in progress holds an exclusive lock on
-the byte whose position is the hash of the video's name.
+of modification by the clock of the file system, so that it compares with those of the videos. The
+last process to leave removes the file, at the latest when it ends. A recording in progress holds an
+exclusive lock on the byte whose position is the hash of the video's name.
 
 The file stays empty. One that is not empty belongs to somebody else and is left alone. The locks
 of a process end with it, so there is nothing to clean up after a crash.

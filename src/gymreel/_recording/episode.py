@@ -23,8 +23,8 @@ class EpisodeTotals:
         terminated: Whether the environment terminated the episode.
         truncated: Whether the environment truncated the episode.
         info: The ``info`` of its last step.
-        flags: ``terminated`` and ``truncated`` of the last step, if these are arrays because the
-            environment is many in one; see :meth:`settle_flags`.
+        flags: The arrays ``terminated`` and ``truncated`` of the last step of an environment that
+            is itself a batch. They are read at the end of the episode, see :meth:`settle_flags`.
         is_told: Whether the end of the episode has been reported.
     """
 

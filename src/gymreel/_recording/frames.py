@@ -30,8 +30,9 @@ class RecordedFrames:
     is appended goes into the video file. It cannot be taken out again.
 
     Attributes:
-        write_from: Function of the writer with that name. The caller must add its result to
-            ``num_frames``. This is no method, to save a Python call in each step.
+        write_from: The writer's function of that name. The caller must do
+            ``num_frames += write_from(holder)``. It is not wrapped in a method, to save a call per
+            step.
         write_tiles_from: The same for the tiles of a frame.
         stride: Number n, if every n-th state of the environment is recorded.
         num_frames: Number of frames so far.

@@ -43,8 +43,8 @@ class RecordingWrapper:
 
     Attributes:
         recording: Whether frames are being recorded.
-        enabled: Read by W&B's ``monitor_gym``. False keeps it from logging each video once more; it
-            is not a switch of this recorder.
+        enabled: Read by W&B's ``monitor_gym``. False stops it from logging each video again. Not a
+            switch of this recorder.
         waits_by_default: Whether new recorders wait for their videos, see ``gymreel.patch``.
     """
 
@@ -321,7 +321,7 @@ class RecordingWrapper:
     def _settle_before_recording(self) -> None:
         """Report complete videos if ``on_error`` is ``"warn"``.
 
-        Otherwise a failure waits for the next reset, where an exception loses no step.
+        With ``"raise"`` a failure waits for the next reset, where an exception loses no step.
         """
         if self.on_error == "warn":
             self._settle_videos()
