@@ -31,7 +31,7 @@ class FrameConversion:
         Args:
             takes_16_bits: Whether uint16 is returned as it is.
         """
-        self._takes_16_bits = takes_16_bits
+        self.takes_16_bits = takes_16_bits
         self._has_warned = False
         self._has_large_floats = False
 
@@ -49,7 +49,7 @@ class FrameConversion:
         prefix = f"{name}: " if name else ""
         if is_tensor(frame):
             frame = as_array(frame)
-            if frame.dtype == np.uint8 or (self._takes_16_bits and frame.dtype == np.uint16):
+            if frame.dtype == np.uint8 or (self.takes_16_bits and frame.dtype == np.uint16):
                 return frame
         if not isinstance(frame, np.ndarray):
             raise FrameTypeError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import os
 import shlex
 import sys
@@ -102,7 +103,8 @@ def _finish_at_exit() -> None:
 
 def _finish_all() -> None:
     for writer in _list_open():
-        writer._write_last_frame()
+        with contextlib.suppress(Exception):  # The others are completed at any rate.
+            writer._write_last_frame()
     _core.finish_all()
     for writer in _list_open():
         try:

@@ -16,6 +16,9 @@ _PROTOCOLS = ("__dlpack_device__", "__array_interface__", "__array__")
 # DLPack's numbers of the devices whose memory the CPU reads: CPU, CUDA host, ROCm host.
 _ON_HOST = {1, 3, 11}
 
+# Modes of Pillow's images whose values are those of frames.
+_MODES = {"L", "RGB", "RGBA", "RGBX", "I;16"}
+
 # Methods that copy from a device to the host: of PyTorch, and of CuPy.
 _TRANSFERS = ("cpu", "get")
 
@@ -39,6 +42,9 @@ def as_array(tensor: Any) -> np.ndarray:
     Raises:
         FrameTypeError: NumPy cannot have the data, as those of a sparse tensor.
     """
+    mode = getattr(tensor, "mode", None)
+    if isinstance(mode, str) and mode not in _MODES:  # Of Pillow: palettes and colour spaces.
+        raise FrameTypeError(f"picture of mode {mode!r}: write frame.convert('RGB')")
     try:
         if hasattr(tensor, "detach"):  # PyTorch exports no tensor that requires gradients.
             tensor = tensor.detach()
@@ -53,8 +59,15 @@ def as_array(tensor: Any) -> np.ndarray:
     return array
 
 
+def _is_on_host(tensor: Any) -> bool:
+    try:
+        return int(tensor.__dlpack_device__()[0]) in _ON_HOST
+    except Exception:  # DLPack has no name for the device, or the data are on several.
+        return False
+
+
 def _from_device(tensor: Any) -> np.ndarray:
-    if int(tensor.__dlpack_device__()[0]) not in _ON_HOST:
+    if not _is_on_host(tensor):
         for name in _TRANSFERS:
             if hasattr(tensor, name):
                 tensor = getattr(tensor, name)()

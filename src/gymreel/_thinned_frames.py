@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from gymreel._tensors import as_array, is_tensor
+
 __all__ = ["ThinnedFrames"]
 
 
@@ -35,7 +37,7 @@ class ThinnedFrames:
         self._write_tiles_from = write_tiles_from
         self._share = share
         self._due = Fraction(1)  # Number of frames that the video lacks by now.
-        self._first: tuple[object, ...] = ()
+        self._sizes: list[tuple[int, ...] | None] = []  # Of the first frame or its tiles.
         self._left_out: list[Any] = []
         self._write = write_from  # The function for the frame that was left out.
 
@@ -59,18 +61,20 @@ class ThinnedFrames:
         """Write the last frame, if it was left out.
 
         Raises:
-            FFmpegError: As the writer does.
+            FrameError, FFmpegError, WriterClosedError: As the writer does.
         """
-        holder, self._left_out = self._left_out, []
-        if holder:
-            self._write(holder)
+        if self._left_out:
+            self._write(self._left_out)  # Which empties the list.
 
     def _take(self, holder: list[Any], write: _Write) -> bool:
-        kinds = tuple((type(frame), *_describe(frame)) for frame in holder)
-        self._first = self._first or kinds
+        for k in range(len(holder)):  # No variable may refer to a frame that could be borrowed.
+            if is_tensor(holder[k]):
+                holder[k] = as_array(holder[k])
+        sizes = [frame.shape[:2] if isinstance(frame, np.ndarray) else None for frame in holder]
         # The writer reports what is not a frame, or of another size.
-        if self._due >= 1 or kinds != self._first:
+        if self._due >= 1 or sizes != self._sizes:
             is_written = write(holder)
+            self._sizes = sizes
             self._due -= 1
             self._left_out = []
         else:
@@ -80,7 +84,3 @@ class ThinnedFrames:
             holder.clear()
         self._due += self._share
         return is_written
-
-
-def _describe(frame: Any) -> tuple[object, ...]:
-    return (frame.shape, frame.dtype) if isinstance(frame, np.ndarray) else (id(frame),)

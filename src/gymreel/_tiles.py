@@ -74,6 +74,11 @@ class TileWriter:
         self, holder: list[NDArray[np.uint8]], num_columns: int
     ) -> Callable[[list[NDArray[np.uint8]]], bool]:
         num_columns = check_count("num_columns", num_columns)
+        if self._conversion.takes_16_bits:
+            raise FrameTypeError(
+                'tiles cannot be recorded with pixel_format="gray16le": write each to a file of '
+                'its own, as layout="separate" does'
+            )
         for index, tile in enumerate(holder):
             if is_tensor(tile):
                 holder[index] = as_array(tile)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gymreel._tensors import as_array, is_tensor
 from gymreel._validation import check_number, check_whole_number, show
 from gymreel.errors import ConfigError, FrameShapeError, FrameTypeError
 
@@ -187,6 +188,8 @@ def _array_of(name: str, value: Any) -> np.ndarray:
     Raises:
         FrameTypeError: NumPy cannot make an array of it.
     """
+    if is_tensor(value):
+        return as_array(value)
     try:
         return np.asarray(value)
     except Exception as error:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from fractions import Fraction
@@ -29,6 +28,7 @@ from gymreel._writer_results import Recording, WriterStats
 from gymreel.errors import (
     ConfigError,
     ConfigTypeError,
+    FrameError,
     FrameShapeError,
     FrameTypeError,
     GymreelError,
@@ -104,8 +104,8 @@ class VideoWriter:
 
     This is ``write()`` for a caller that has no other reference to the frame:
     ``writer.write_from([env.render()])`` can borrow the pixels on every Python version. The list is
-    empty afterwards. The attribute is the native function itself, because with cold caches each
-    further Python call takes a tenth of the time of a recorded step.
+    empty afterwards. Without ``frame_stride`` the attribute is the native function itself, because
+    with cold caches each further Python call takes a tenth of the time of a recorded step.
     """
 
     def __init__(
@@ -161,7 +161,9 @@ class VideoWriter:
         self._stream = config.open_stream(path, metadata)
         self.write_from = self._stream.write_function()
         self._write_tiles = TileWriter(self._stream, config.conversion).write
+        self._write_directly = (self.write_from, self._write_tiles)
         self._thinned: ThinnedFrames | None = None
+        self._late_error: FrameError | None = None
         if config.frame_stride > 1:
             self._thinned = ThinnedFrames(
                 self.write_from, self._write_tiles, Fraction(1, config.frame_stride)
@@ -256,11 +258,18 @@ class VideoWriter:
         self._stream.finish()
 
     def _write_last_frame(self) -> None:
-        """Write the last frame if ``frame_stride`` has left it out. An error is the stream's."""
-        thinned, self._thinned = self._thinned, None
-        if thinned is not None:
-            with contextlib.suppress(GymreelError):
-                thinned.finish()
+        """Write the last frame if ``frame_stride`` has left it out; :meth:`poll` raises errors."""
+        if self._thinned is None:
+            return
+        try:
+            self._thinned.finish()
+        except FrameError as error:
+            self._late_error = error
+        except GymreelError:
+            pass  # close() raises the failure of the stream.
+        # From here on, every frame is refused.
+        self._thinned = None
+        self.write_from, self._write_tiles = self._write_directly
 
     def poll(self) -> Recording | None:
         """Return the recording, or None if its file is not complete yet. Never wait.
@@ -268,11 +277,15 @@ class VideoWriter:
         Raises:
             WriterClosedError: This process was forked, and the writer is its parent's.
             EncodeError, OutputError: The recording failed, and no call has raised that yet.
+            FrameError: The last frame, which ``frame_stride`` had left out until then, was refused.
         """
         result = self._stream.result()
         if result is None:
             return None
         self._stream.raise_untold_failure()
+        if self._late_error is not None:
+            error, self._late_error = self._late_error, None
+            raise error
         path, num_frames, num_bytes, width, height, is_superseded = result
         return Recording(
             # The same object if possible: Python 3.13 cannot create a Path while it exits.
@@ -445,8 +458,8 @@ def write_batch(batch: Any, writers: Sequence[VideoWriter | None]) -> None:
     Raises:
         ConfigError: There is not one writer for each picture.
         FrameTypeError, FrameShapeError: ``batch`` is no such array.
-        WriterClosedError, EncodeError, OutputError: As for ``VideoWriter.write``. Writers of later
-            pictures do not get theirs then.
+        WriterClosedError, EncodeError, OutputError: As for ``VideoWriter.write``: the first error,
+            after every other writer has got its picture.
     """
     array = as_array(batch) if is_tensor(batch) else batch
     if not isinstance(array, np.ndarray):
@@ -461,6 +474,12 @@ def write_batch(batch: Any, writers: Sequence[VideoWriter | None]) -> None:
             f"writers={show(writers)} must be a sequence of {len(array)} writers, one for each "
             "picture of the batch"
         )
+    failure: GymreelError | None = None
     for picture, writer in zip(array, writers, strict=True):
         if writer is not None:
-            writer.write(picture)
+            try:
+                writer.write(picture)
+            except GymreelError as error:
+                failure = failure or error
+    if failure is not None:
+        raise failure

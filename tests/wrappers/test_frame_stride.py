@@ -12,7 +12,7 @@ import pytest
 from gymnasium.vector import AutoresetMode
 
 import gymreel.wrappers
-from gymreel import ConfigError, VideoWriter, encode
+from gymreel import ConfigError, FrameTypeError, VideoWriter, WriterClosedError, encode
 from gymreel.triggers import always
 from support.environments import NumberedEnv, run_episodes
 from support.frames import needs_x264, numbered
@@ -144,6 +144,7 @@ def test_stable_baselines3(tmp_path: Path, stride: int) -> None:
         venv.step(np.zeros(1, int))
     venv.close()
     (path,) = tmp_path.glob("*.mp4")
+    assert path.name == "rl-video-step-0-to-step-10.mp4"
     assert numbers_in(path) == selection(list(range(11)), stride)
 
 
@@ -190,6 +191,95 @@ def test_a_writer_that_is_open_at_exit_has_its_last_frame(tmp_path: Path) -> Non
         tmp_path,
     )
     assert numbers_in(tmp_path / "video.mp4") == [0, 5, 7]
+
+
+class Tensor:
+    """A tensor with DLPack alone."""
+
+    def __init__(self, data: np.ndarray) -> None:
+        self._data = data
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        return 1, 0
+
+    def __dlpack__(self, **arguments: Any) -> Any:
+        return self._data.__dlpack__(**arguments)
+
+
+@pytest.mark.parametrize("is_reused", [False, True])
+def test_tensors(tmp_path: Path, is_reused: bool) -> None:
+    buffer = numbered(0)
+    one = Tensor(buffer)
+    with VideoWriter(tmp_path / "video.mp4", frame_stride=3) as writer:
+        for number in range(8):
+            buffer[:] = numbered(number)
+            writer.write(one if is_reused else Tensor(buffer.copy()))  # type: ignore[arg-type]
+    assert numbers_in(writer.path) == [0, 3, 6, 7]
+
+
+def test_a_first_frame_that_was_refused_counts_for_nothing(tmp_path: Path) -> None:
+    with VideoWriter(tmp_path / "video.mp4", frame_stride=3) as writer:
+        with pytest.raises(FrameTypeError):
+            writer.write(np.full((5, 5), 0.5))
+        for number in range(8):
+            writer.write(numbered(number))
+    assert numbers_in(writer.path) == [0, 3, 6, 7]
+
+
+def test_after_the_end_every_frame_is_refused(tmp_path: Path) -> None:
+    writer = VideoWriter(tmp_path / "video.mp4", frame_stride=4)
+    writer.write(numbered(0))
+    writer.close()
+    for _ in range(5):
+        with pytest.raises(WriterClosedError):
+            writer.write(numbered(1))
+        with pytest.raises(WriterClosedError):
+            writer.write_tiles([numbered(1)], num_columns=1)
+
+
+def test_a_last_frame_that_is_refused_is_said(tmp_path: Path) -> None:
+    writer = VideoWriter(tmp_path / "video.mp4", frame_stride=4)
+    writer.write(numbered(0))
+    writer.write(np.full(numbered(0).shape, 0.5))
+    with pytest.raises(FrameTypeError, match="floats from 0 to 1"):
+        writer.close()
+    assert writer.close().num_frames == 1
+
+
+def test_a_render_mode_that_gives_lists(tmp_path: Path) -> None:
+    class ListEnv(NumberedEnv):
+        metadata: dict[str, Any] = {"render_modes": ["rgb_array_list"], "render_fps": 30}  # noqa: RUF012
+        pending: list[Any]
+
+        def __init__(self) -> None:
+            super().__init__(8, render_mode="rgb_array_list")
+            self.pending = []
+
+        def _note(self) -> None:
+            self.pending.append(numbered(self.num_states - 1))
+
+        def reset(self, **arguments: Any) -> Any:
+            result = super().reset(**arguments)
+            self._note()
+            return result
+
+        def step(self, action: Any) -> Any:
+            result = super().step(action)
+            self._note()
+            return result
+
+        def render(self) -> Any:
+            frames, self.pending = self.pending, []
+            return frames
+
+    env = gymreel.wrappers.RecordVideo(ListEnv(), tmp_path, always, frame_stride=4)
+    env.reset()
+    for step in range(8):
+        env.step(0)
+        if step == 2:
+            env.render()
+    env.close()
+    assert numbers_in(tmp_path / "rl-video-episode-0.mp4") == [0, 4, 8]
 
 
 def test_in_memory(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ import gymreel.wrappers
 from gymreel import FrameShapeError, FrameTypeError, VideoWriter
 from gymreel.triggers import always
 from support.environments import NumberedEnv, run_episodes
+from support.video_reader import probe
 
 SETTINGS: dict[str, Any] = {"codec": "ffv1", "pixel_format": "gray16le"}
 
@@ -87,7 +88,22 @@ def test_frames_of_8_bits_are_taken_too(tmp_path: Path) -> None:
     with VideoWriter(tmp_path / "grey.mkv", **SETTINGS) as writer:
         writer.write(frame)
     (decoded,) = decode(writer.path)
-    assert np.abs((decoded >> 8).astype(int) - frame).max() <= 40  # To limited range.
+    assert np.abs(decoded.astype(int) - 257 * frame.astype(int)).max() <= 257
+
+
+def test_the_range_is_full(tmp_path: Path) -> None:
+    with VideoWriter(tmp_path / "depth.mkv", **SETTINGS) as writer:
+        writer.write(noise(1, 48, 64))
+    (stream,) = probe(writer.path)["streams"]
+    assert stream["color_range"] == "pc"
+
+
+def test_tiles_are_refused(tmp_path: Path) -> None:
+    with (
+        VideoWriter(tmp_path / "depth.mkv", **SETTINGS) as writer,
+        pytest.raises(FrameTypeError, match=r"gray16le.*layout"),
+    ):
+        writer.write_tiles([noise(1, 48, 64)], num_columns=1)
 
 
 def test_without_the_format_the_message_names_it(tmp_path: Path) -> None:

@@ -148,6 +148,17 @@ def test_recorders_take_it(tmp_path: Path) -> None:
     }
 
 
+def test_auto_without_a_frame_is_no_video(tmp_path: Path) -> None:
+    assert VideoWriter(tmp_path / "empty.mp4", scale="auto").close().num_frames == 0
+    writer = VideoWriter(tmp_path / "refused.mp4", scale="auto")
+    with pytest.raises(FrameShapeError):
+        writer.write(np.zeros(3, np.uint8))
+    assert writer.close().num_frames == 0
+    with pytest.raises(ConfigError, match="frames is empty"):
+        encode([], scale="auto")
+    assert not list(tmp_path.glob("*.mp4"))
+
+
 def test_in_memory() -> None:
     data = encode([noise_of(1, 20, 20, 3)], suffix=".gif", fps=10, scale=3)
     assert data[6:10] == bytes([60, 0, 60, 0])  # GIF's logical screen.

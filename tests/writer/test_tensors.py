@@ -8,7 +8,7 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 import pytest
-from gymnasium.vector import VectorEnv
+from gymnasium.vector import SyncVectorEnv, VectorEnv
 
 import gymreel
 import gymreel.wrappers
@@ -149,6 +149,53 @@ def test_a_vector_environment_is_one_transfer_a_step(
     assert num_rendered == 5
     if hasattr(kind, "cpu") or kind is JaxLikeTensor:
         assert kind.num_transfers == 5
+
+
+@needs_x264
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("layout", ["grid", "separate"])
+def test_environments_that_render_tensors_one_by_one(
+    tmp_path: Path, layout: Any, kind: Any
+) -> None:
+    class TensorEnv(NumberedEnv):
+        def render(self) -> Any:
+            return kind(super().render())
+
+    envs: Any = gymreel.wrappers.vector.RecordVideo(
+        SyncVectorEnv([lambda: TensorEnv(4)] * 3),
+        tmp_path,
+        episode_trigger=lambda k: k == 0,
+        layout=layout,
+    )
+    for _ in play(envs, 6):
+        pass
+    envs.close()
+    videos = numbers_by_file(tmp_path)
+    assert len(videos) == (1 if layout == "grid" else 3)
+    for numbers in videos.values():
+        assert numbers == [0, 1, 2, 3, 4]
+
+
+class Nowhere(DeviceTensor):
+    """On a device for which DLPack has no name."""
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        raise ValueError("unknown device type")
+
+
+def test_a_device_without_a_name_is_transferred_from(tmp_path: Path) -> None:
+    with VideoWriter(tmp_path / "video.mp4") as writer:
+        writer.write(Nowhere(numbered(5)))  # type: ignore[arg-type]
+    assert numbers_in(writer.path) == [5]
+
+
+def test_pillows_images_of_another_colour_space_are_refused(tmp_path: Path) -> None:
+    image = pytest.importorskip("PIL.Image")
+    with VideoWriter(tmp_path / "video.mp4") as writer:
+        with pytest.raises(FrameTypeError, match=r"mode 'P'.*convert\('RGB'\)"):
+            writer.write(image.new("P", (64, 48)))
+        writer.write(image.fromarray(numbered(5)))
+    assert numbers_in(writer.path) == [5]
 
 
 @needs_x264

@@ -37,7 +37,8 @@ void tag_colors(AVCodecContext& context, const AVPixFmtDescriptor& format) {
     context.colorspace = AVCOL_SPC_BT709;
     context.color_primaries = AVCOL_PRI_BT709;
     context.color_trc = AVCOL_TRC_BT709;
-    context.color_range = AVCOL_RANGE_MPEG;
+    // Grey of 16 bits is measured values, such as depth, which are stored as they are.
+    context.color_range = context.pix_fmt == AV_PIX_FMT_GRAY16LE ? AVCOL_RANGE_JPEG : AVCOL_RANGE_MPEG;
     if (format.log2_chroma_w == 1 && format.log2_chroma_h == 1) {
         context.chroma_sample_location = AVCHROMA_LOC_CENTER;  // Converter averages 2x2 pixels.
     }

@@ -69,7 +69,9 @@ private:
 /// never borrowed memory.
 class ScalerConverter final : public FrameConverter {
 public:
-    explicit ScalerConverter(AVPixelFormat format) : format_(format) {}
+    /// `is_full_range`: whether the destination uses all values of its type.
+    explicit ScalerConverter(AVPixelFormat format, bool is_full_range = false)
+        : format_(format), is_full_range_(is_full_range) {}
 
     void convert(const FrameView& source, AVFrame& destination) override {
         if (source.channels != channels_) open(source.channels, destination.width, destination.height);
@@ -103,11 +105,12 @@ private:
         constexpr int limited = 0;
         constexpr int full = 1;
         constexpr int unity = 1 << 16;
-        sws_setColorspaceDetails(scaler_.get(), bt709, full, bt709, limited, 0, unity, unity);
+        sws_setColorspaceDetails(scaler_.get(), bt709, full, bt709, is_full_range_ ? full : limited, 0, unity, unity);
         channels_ = channels;
     }
 
     AVPixelFormat format_;
+    bool is_full_range_;
     ScalerPtr scaler_;
     std::vector<std::uint8_t> copy_;
     int stride_ = 0;
@@ -126,7 +129,7 @@ public:
     }
 
 private:
-    ScalerConverter from_8_bits_{AV_PIX_FMT_GRAY16LE};
+    ScalerConverter from_8_bits_{AV_PIX_FMT_GRAY16LE, true};
 };
 
 }  // namespace

@@ -12,7 +12,7 @@ int auto_scale(FrameSize size) noexcept {
     constexpr int large_enough = 320;
     constexpr int wanted = 600;
     const int side = std::max(size.width, size.height);
-    if (side >= large_enough) return 1;
+    if (side < 1 || side >= large_enough) return 1;
     const int step = 2 * side;
     return (wanted + step - 1) / step * 2;
 }

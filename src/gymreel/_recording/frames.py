@@ -36,7 +36,8 @@ class RecordedFrames:
         write_tiles_from: The same for the tiles of a frame.
         stride: Number n, if every n-th state of the environment is recorded.
         num_frames: Number of frames so far.
-        num_left_out: Number of states that were left out because of the stride.
+        num_states: With a stride above 1, number of states since the recording began, with those
+            that were left out.
         num_steps: Number of steps since the first frame.
         total_reward: Sum of the rewards of those steps; None where they have no sum.
     """
@@ -45,7 +46,7 @@ class RecordedFrames:
         "_thinned",
         "_writer",
         "num_frames",
-        "num_left_out",
+        "num_states",
         "num_steps",
         "stride",
         "total_reward",
@@ -75,7 +76,7 @@ class RecordedFrames:
         self.write_tiles_from = _refuse if target is None else target.write_tiles_from
         self.stride = stride
         self.num_frames = 0
-        self.num_left_out = 0
+        self.num_states = 0
         self.num_steps = 0
         self.total_reward: float | None = 0.0
 
@@ -132,21 +133,22 @@ class RecordedFrames:
         return self._open_writer().stats
 
     def leaves_out(self, *, is_last: bool) -> bool:
-        """Return whether the present state of the environment is left out, and count it if so.
+        """Count the present state of the environment, and return whether it is left out.
+
+        To be called once for each state, if :attr:`stride` is above 1.
 
         Args:
             is_last: Whether it is the last state of an episode or of the recording, which is never
                 left out.
         """
-        if is_last or (self.num_frames + self.num_left_out) % self.stride == 0:
-            return False
-        self.num_left_out += 1
-        return True
+        is_due = self.num_states % self.stride == 0
+        self.num_states += 1
+        return not (is_due or is_last)
 
     @property
-    def num_states(self) -> int:
-        """Number of states of the environment since the recording began."""
-        return self.num_frames + self.num_left_out
+    def length(self) -> int:
+        """Number of states that the recording covers: of frames, unless some are left out."""
+        return self.num_frames if self.stride == 1 else self.num_states
 
     def add_step(self, reward: Any) -> None:
         """Count a step and add its reward."""

@@ -36,7 +36,8 @@ class RecorderOptions(EncodingOptions, total=False):
             videos store colours for squares of 2 x 2 pixels.
         frame_stride: Number n, if every n-th step is recorded. The frame rate is
             divided by it, so that a video takes as long. The first frame of a recording and the
-            last one of an episode are always recorded. What is left out is not rendered either.
+            last one of an episode that ends (in a grid, of the first environment's) are always
+            recorded. What is left out is not rendered either.
         suffix: Suffix of the file names, which selects the container.
         on_error: What happens when a video fails. ``"warn"`` warns once per video. ``"raise"``
             raises: for the recording in progress at once, from the ``step`` or ``reset`` that

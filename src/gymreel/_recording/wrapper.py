@@ -273,21 +273,33 @@ class RecordingWrapper:
         Args:
             is_last: Whether the episode has ended.
         """
-        if self._recorder.frames.stride > 1 and self._leaves_out(is_last=is_last):
-            return
+        frames = self._recorder.frames
+        if frames.stride > 1:
+            is_left_out = self._leaves_out(is_last=is_last)
+            if frames.num_states > self.video_length:  # The last one: it is not left out.
+                self._capture_last_frame()
+                return
+            if is_left_out:
+                return
         try:
             self._capture_frame()
         except GymreelError as error:  # From a subclass that appends to recorded_frames itself.
             self._fail_recording(error)
-        frames = self._recorder.frames
-        # As num_states, without a Python call in each step.
-        if self.recording and frames.num_frames + frames.num_left_out > self.video_length:
+        if self.recording and self._recorder.frames.num_frames > self.video_length:
             self.stop_recording()
 
     def _leaves_out(self, *, is_last: bool) -> bool:
         """Return whether the present state of the environment is left out of the recording."""
         frames = self._recorder.frames
         return frames.leaves_out(is_last=is_last or frames.num_states >= self.video_length)
+
+    def _capture_last_frame(self) -> None:
+        try:
+            self._capture_frame()
+        except GymreelError as error:
+            self._fail_recording(error)
+        if self.recording:
+            self.stop_recording()
 
     def _start_recorder(self, video_name: str) -> Path:
         return self._recorder.start(video_name, self._current_episode())

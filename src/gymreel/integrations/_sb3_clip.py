@@ -42,7 +42,7 @@ class Clip:
         Raises:
             GymreelError: There can be no file of that name; the clip keeps the name that it has.
         """
-        if len(frames) <= self._length:
-            end = self.begin + len(frames) - 1
+        if frames.length <= self._length:
+            end = self.begin + frames.length - 1
             self.path = folder.rename(self.path, f"{self._prefix}-step-{self.begin}-to-step-{end}")
         return self.path

@@ -21,7 +21,7 @@ from gymreel._recording.episode import EpisodeTotals, add_reward
 from gymreel._recording.options import RecorderOptions, documents_options
 from gymreel._recording.step_sums import Indices, StepSums
 from gymreel._recording.wrapper import RecordingWrapper
-from gymreel._tensors import is_tensor
+from gymreel._tensors import as_array, is_tensor
 from gymreel._validation import check_whole_number, show
 from gymreel.episodes import Episode
 from gymreel.errors import (
@@ -219,7 +219,7 @@ class VecVideoRecorder(RecordingWrapper, VecEnvWrapper):
             frames.add_step(rewards[0])
             if frames.stride == 1 or not self._leaves_out(is_last=False):
                 self._capture_frame()
-            if self.recording and frames.num_states > self.video_length:
+            if self.recording and frames.length > self.video_length:
                 self._stop_recording()
         elif self._video_enabled():
             self._start_video_recorder()
@@ -289,6 +289,8 @@ class VecVideoRecorder(RecordingWrapper, VecEnvWrapper):
         self.video_path = os.path.join(self.video_folder, self.video_name)
         self._start_recording()
         if self.recording:
+            if self._recorder.frames.stride > 1:
+                self._leaves_out(is_last=False)  # Counts the first state, which is never left out.
             self._capture_frame()
 
     def _start_recording(self) -> None:
@@ -344,6 +346,9 @@ class VecVideoRecorder(RecordingWrapper, VecEnvWrapper):
             # No variable may refer to a frame, so that its memory can be borrowed.
             for kind in {type(frame) for frame in holder if not _is_array(frame)}:
                 raise not_an_array(kind)
+            for k in range(len(holder)):
+                if is_tensor(holder[k]):
+                    holder[k] = as_array(holder[k])
             if len(holder) == 1:
                 frames.num_frames += frames.write_from(holder)
             else:

@@ -210,7 +210,7 @@ class RecordVideo(
             GymreelError: The recording failed and ``on_error`` is ``"raise"``.
         """
         rendered = self.env.render()
-        if self.recording and isinstance(rendered, list):
+        if self.recording and isinstance(rendered, list) and self._recorder.frames.stride == 1:
             # As in Gymnasium: recording has not captured these, and will not see them again.
             try:
                 self.recorded_frames.extend(cast("list[np.ndarray]", rendered))

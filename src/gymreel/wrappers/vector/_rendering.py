@@ -56,6 +56,8 @@ class Show:
         holder = [frames.pop(i) if i in frames else render_or_error(self._environments[i])]
         if not isinstance(holder[0], np.ndarray) and not is_tensor(holder[0]):
             raise _no_frame(holder[0])
+        if is_tensor(holder[0]):
+            holder[0] = as_array(holder[0])
         return holder
 
     def take_all(self, environments: Sequence[int]) -> list[np.ndarray]:

@@ -117,7 +117,7 @@ class SeparateVideos:
                 failures.append((f"Recording stopped: {frames.path.name}: ", named))
                 self._stop(i, episode_of(i))
             else:
-                if frames.num_states > video_length:
+                if frames.length > video_length:
                     self.stop(i, episode_of(i))
         return failures
 
