@@ -81,10 +81,13 @@ public:
 
     PartialScan run() {
         const std::vector<std::uint8_t> signature(mark_signature.begin(), mark_signature.end());
-        scan_.has_marks = reader_.find(signature, {0, reader_.size()}) >= 0;
+        const std::int64_t found = reader_.find(signature, {0, reader_.size()});
+        // A file that ends within its first mark has none yet.
+        const auto before_signature = static_cast<std::int64_t>(marks_.beginning().size() - signature.size());
+        scan_.has_marks = found >= 0 && found - before_signature + marks_.size() <= reader_.size();
         bool is_wrong = false;
         while (position_ < reader_.size() && !is_wrong) {
-            // The first mark may be cut off within its signature.
+            // The first mark may be cut off.
             const bool may_be_mark = scan_.has_marks || reader_.size() - position_ < marks_.size();
             const Mark mark = may_be_mark && position_ > marks_.end() ? look_for_mark() : Mark::none;
             if (mark == Mark::whole) continue;
