@@ -37,7 +37,7 @@ class ThinnedFrames:
         self._write_tiles_from = write_tiles_from
         self._share = share
         self._due = Fraction(1)  # Number of frames that the video lacks by now.
-        self._sizes: list[tuple[int, ...] | None] = []  # Of the first frame or its tiles.
+        self._kinds: list[object] = []  # Of the tiles of the last frame that was written.
         self._left_out: list[Any] = []
         self._write = write_from  # The function for the frame that was left out.
 
@@ -70,11 +70,11 @@ class ThinnedFrames:
         for k in range(len(holder)):  # No variable may refer to a frame that could be borrowed.
             if is_tensor(holder[k]):
                 holder[k] = as_array(holder[k])
-        sizes = [frame.shape[:2] if isinstance(frame, np.ndarray) else None for frame in holder]
-        # The writer reports what is not a frame, or of another size.
-        if self._due >= 1 or sizes != self._sizes:
+        kinds = [_describe(frame) for frame in holder]
+        # The writer reports at once what is not a frame, or of another size.
+        if self._due >= 1 or kinds != self._kinds:
             is_written = write(holder)
-            self._sizes = sizes
+            self._kinds = kinds
             self._due -= 1
             self._left_out = []
         else:
@@ -84,3 +84,7 @@ class ThinnedFrames:
             holder.clear()
         self._due += self._share
         return is_written
+
+
+def _describe(frame: Any) -> object:
+    return (frame.shape[:2], frame.dtype) if isinstance(frame, np.ndarray) else None
